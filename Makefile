@@ -1,0 +1,78 @@
+# Rollcall. `make` lists what there is; `make demo` and `make test` do all that most people need.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Pinned: a new version of the linter brings new findings, so it comes with a commit of its own.
+GOLANGCI_LINT_VERSION := v2.15.0
+GOLANGCI_LINT := $(CURDIR)/.bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# What to test: make test PACKAGES=./internal/engine/... TESTFLAGS='-run TestResume -v'
+PACKAGES ?= ./...
+TESTFLAGS ?=
+
+# Time given to each fuzz target by fuzz-smoke.
+FUZZTIME ?= 10s
+
+# Without real servers: tests that need one are skipped.
+NO_SERVERS := env -u ROLLCALL_TEST_POSTGRES -u ROLLCALL_TEST_SCIMMY_DIR -u ROLLCALL_TEST_REQUIRE
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## show Rollcall at work: a sample company provisioned into an emulated application
+	@go run ./cmd/rollcall demo
+
+.PHONY: build
+build: ## build bin/rollcall, one static binary
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/rollcall ./cmd/rollcall
+
+.PHONY: unit
+unit: ## run the tests that need no servers (under a minute)
+	$(NO_SERVERS) go test -short $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: test
+test: ## run every test, with real servers; installs, starts and stops what they need
+	@test/services.sh run env ROLLCALL_TEST_REQUIRE=1 go test -count=1 $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: race
+race: ## run the tests that need no servers under the race detector
+	$(NO_SERVERS) go test -race -short $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: bench
+bench: ## run the benchmarks
+	$(NO_SERVERS) go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: fuzz-smoke
+fuzz-smoke: ## run every fuzz target for a while each (FUZZTIME=10s)
+	@$(NO_SERVERS) test/fuzz-smoke.sh $(FUZZTIME) $(PACKAGES)
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## check style, dropped errors and the import rule; changes nothing
+	$(GOLANGCI_LINT) config verify
+	$(GOLANGCI_LINT) run $(PACKAGES)
+	@ROLLCALL_TEST_GOLANGCI_LINT=$(GOLANGCI_LINT) go test -run Linter ./test/repo
+
+$(GOLANGCI_LINT):
+	GOBIN=$(CURDIR)/.bin/install go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv .bin/install/golangci-lint $@
+	rmdir .bin/install
+
+.PHONY: generate
+generate: ## make generated code and documents anew
+	go generate ./...
+
+.PHONY: verify
+verify: ## check that generated files are up to date and that modules are as they were published
+	@test/verify.sh
+	go mod verify
+
+.PHONY: clean
+clean: ## stop servers that were left running, and delete what was built or installed
+	test/services.sh stop
+	rm -rf bin .bin .testbeds test/testbeds/scimmy/node_modules
