@@ -1,0 +1,16 @@
+package connector
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Env is what a connector is opened with beside its own settings. cmd/rollcall fills it.
+type Env struct {
+	Meter  *Meter
+	Logger *slog.Logger
+	Now    func() time.Time
+	Uses   []Use  // attributes that the job's enabled rules use, per kind of this end
+	Dir    string // directory that relative paths in settings start from
+	Job    string // id of the job, for sources that know assignments
+}

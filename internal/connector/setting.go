@@ -1,0 +1,32 @@
+package connector
+
+// Setting describes one setting of a connector. The table of a connector's settings feeds the check of app files,
+// `--help` and the reference documents (style: settings are one table).
+type Setting struct {
+	Name     string
+	Type     SettingType
+	Help     string // one sentence: purpose, unit, meaning of special values
+	Default  string // as text; "" for none
+	Required bool
+	Secret   bool      // the value must be a reference ({env: NAME} or {file: PATH})
+	Values   []string  // allowed values of a Choice
+	Fields   []Setting // settings within a Map or within each element of a List of maps
+}
+
+// SettingType is the type of a setting's value in an app file.
+type SettingType string
+
+// The types.
+const (
+	Text     SettingType = "text"
+	Flag     SettingType = "boolean"
+	Number   SettingType = "number"
+	Duration SettingType = "duration" // as Go writes it: 30s, 5m, 24h
+	Rate     SettingType = "rate"     // none, N/s or N/min
+	Choice   SettingType = "choice"
+	Path     SettingType = "path" // of a file; relative to the app file
+	URL      SettingType = "url"
+	Map      SettingType = "map"
+	List     SettingType = "list"
+	Auth     SettingType = "auth" // bearer, basic, header or oauth2 (design 6.2)
+)

@@ -1,0 +1,97 @@
+package job
+
+import (
+	"time"
+
+	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/mapping"
+	"github.com/rollcall-id/rollcall/internal/scope"
+)
+
+// Job is one provisioning job as an app file and its template describe it (design 6.2): a source, a target, rules and
+// settings. It is a value; state is kept in package store.
+type Job struct {
+	Name        string
+	Template    string // gallery id, "" for none
+	Source      End
+	Target      End
+	Settings    Settings
+	Assignments []Assignment
+	Tests       []string // files with test vectors, relative to Dir
+	Rules       []Rule
+	Dir         string // directory that relative paths start from
+}
+
+// End is one end of a job: a connector with its settings as the app file gives them, secrets still references.
+type End struct {
+	Connector string
+	Settings  map[string]any
+}
+
+// Settings are the settings of the job itself. The zero value of a field means its default, see Defaults.
+type Settings struct {
+	Scope                   ScopeMode
+	Interval                time.Duration // default 40m, 1m to 24h (D7)
+	Trigger                 string        // "change" or "interval"
+	Reconcile               time.Duration // default 24h (D3)
+	Drift                   string        // "report", "correct" or "ignore"
+	DeletionGuard           Guard
+	MembershipGuard         Guard
+	SkipOutOfScopeDeletions bool     // engine.R81
+	ExcludeDefaultAccess    bool     // engine.R35 excludeDefaultAccessRole
+	OnMissingTarget         string   // "error" or "rematch" (engine.R56)
+	Protected               []string // joining values that are never touched
+	Notify                  []string // mail addresses (engine.R144)
+	DefaultDomain           string   // result of DefaultDomain()
+}
+
+// ScopeMode says who is looked at (engine.R28).
+type ScopeMode string
+
+// The scope modes.
+const (
+	ScopeAssigned ScopeMode = "assigned"
+	ScopeAll      ScopeMode = "all"
+)
+
+// Guard limits what one cycle may take away (design D6): min(Threshold, max(Floor, Percent of what is managed)).
+type Guard struct {
+	Enabled   bool
+	Threshold int
+	Percent   int
+	Floor     int
+}
+
+// Limit is the number of operations that a cycle may carry out when managed objects stand under the guard.
+func (g Guard) Limit(managed int64) int64 {
+	return min(int64(g.Threshold), max(int64(g.Floor), managed*int64(g.Percent)/100))
+}
+
+// The guards' defaults (design D6).
+var (
+	DefaultDeletionGuard   = Guard{Enabled: true, Threshold: 500, Percent: 20, Floor: 5}
+	DefaultMembershipGuard = Guard{Enabled: true, Threshold: 5000, Percent: 20, Floor: 50}
+)
+
+// Assignment assigns a user or a group of the directory to the application, with an app role or without.
+type Assignment struct {
+	Group string // display name or id
+	User  string // user principal name or id
+	Role  string
+}
+
+// Rule says how one object type flows.
+type Rule struct {
+	Name       string
+	From       identity.Kind // as the source's connector names it
+	To         identity.Kind
+	Enabled    bool
+	Actions    Actions
+	Filter     scope.Filter
+	Attributes []mapping.Attribute
+}
+
+// Actions are the actions a rule may take (engine.R76). Disable and enable are updates.
+type Actions struct {
+	Create, Update, Delete bool
+}

@@ -1,0 +1,151 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-id/rollcall/internal/expr"
+	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/schema"
+)
+
+// Attributes that every source object has without its source delivering them (design 6.2).
+const (
+	IsSoftDeleted      = "IsSoftDeleted"      // true when the account should not be usable (engine.R77)
+	ObjectID           = "objectId"           // the source anchor
+	AccountEnabled     = "accountEnabled"     // false when the object is disabled in the source
+	AppRoleAssignments = "appRoleAssignments" // roles granted by assignment (engine.R73)
+)
+
+// computed tells whether an attribute is made by this package when the source does not deliver it. Only
+// accountEnabled may be delivered too.
+func computed(name string) bool {
+	for _, c := range []string{IsSoftDeleted, ObjectID, AccountEnabled, AppRoleAssignments} {
+		if strings.EqualFold(c, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Mapping is one compiled attribute mapping.
+type Mapping struct {
+	Attribute
+	Def  schema.Attribute // of the target attribute; only the name is set when the target's schema does not know it
+	prog *expr.Program    // nil for kind None
+	from string           // attribute of a direct reference mapping
+
+	NamesSoftDeleted bool // its value is where a disable shows (engine.R79)
+	Redacted         bool // the log shows [Redact] (engine.R71)
+}
+
+// IsReference tells whether the mapping writes references.
+func (m *Mapping) IsReference() bool { return m.Reference != "" }
+
+// Set is the compiled attribute mappings of one rule, in the order of the rule.
+type Set struct {
+	Mappings []Mapping
+	matching []int // indexes of joining mappings by priority
+	sources  []string
+}
+
+// Compile compiles the mappings of a rule. The error joins what is wrong with each mapping.
+func Compile(attrs []Attribute, target *schema.Object) (*Set, error) {
+	s := &Set{Mappings: make([]Mapping, len(attrs))}
+	var errs []error
+	for i, a := range attrs {
+		m := &s.Mappings[i]
+		m.Attribute = a
+		m.Def = schema.Attribute{Name: a.Target}
+		if target != nil {
+			if def, ok := target.Attribute(a.Target); ok {
+				m.Def = def
+			}
+		}
+		text := a.Expression
+		if a.Reference != "" {
+			text = a.Reference
+		}
+		if text == "" {
+			continue
+		}
+		prog, err := expr.Compile(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", a.Target, err))
+			continue
+		}
+		if prog.Calls("SelectUniqueValue") {
+			errs = append(errs, fmt.Errorf("%s: SelectUniqueValue cannot ask this version's targets for taken values; use an expression that is unique by itself, for instance one that joins the employee number", a.Target))
+			continue
+		}
+		m.prog = prog
+		m.Redacted = prog.Calls("Redact")
+		for _, name := range prog.Attributes() {
+			if strings.EqualFold(name, IsSoftDeleted) {
+				m.NamesSoftDeleted = true
+			}
+			if (!computed(name) || strings.EqualFold(name, AccountEnabled)) && !slices.Contains(s.sources, name) {
+				s.sources = append(s.sources, name)
+			}
+		}
+		if names := prog.Attributes(); a.Reference != "" && len(names) == 1 && strings.TrimSpace(a.Reference) == "["+names[0]+"]" {
+			m.from = names[0]
+		}
+	}
+	for i := range s.Mappings {
+		if s.Mappings[i].Match > 0 {
+			s.matching = append(s.matching, i)
+		}
+	}
+	slices.SortStableFunc(s.matching, func(a, b int) int { return s.Mappings[a].Match - s.Mappings[b].Match })
+	return s, errors.Join(errs...)
+}
+
+// Sources returns the source attributes that the mappings use, in order of first use, without the computed ones.
+// accountEnabled is among them when a mapping names it, since some sources deliver it.
+func (s *Set) Sources() []string { return s.sources }
+
+// Matching returns the joining mappings by priority.
+func (s *Set) Matching() []*Mapping {
+	out := make([]*Mapping, len(s.matching))
+	for i, k := range s.matching {
+		out[i] = &s.Mappings[k]
+	}
+	return out
+}
+
+// CanDisable tells whether some mapping shows IsSoftDeleted; without one a disable changes nothing (engine.R80).
+func (s *Set) CanDisable() bool {
+	return slices.ContainsFunc(s.Mappings, func(m Mapping) bool { return m.NamesSoftDeleted })
+}
+
+// Uses returns the definitions of the target attributes, in order.
+func (s *Set) Uses() []schema.Attribute {
+	out := make([]schema.Attribute, 0, len(s.Mappings))
+	for i := range s.Mappings {
+		def := s.Mappings[i].Def
+		if s.Mappings[i].IsReference() && def.Type != schema.Reference {
+			def.Type = schema.Reference
+		}
+		out = append(out, def)
+	}
+	return out
+}
+
+// refs reads the raw references of a direct reference mapping, else nil and false.
+func (m *Mapping) direct(o *identity.Object) (any, bool) {
+	if m.from == "" {
+		return nil, false
+	}
+	v, ok := o.Get(m.from)
+	if !ok {
+		for i := range o.Attrs {
+			if strings.EqualFold(o.Attrs[i].Name, m.from) {
+				return o.Attrs[i].Value, true
+			}
+		}
+	}
+	return v, true
+}

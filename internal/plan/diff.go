@@ -1,0 +1,190 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/mapping"
+)
+
+// Current is what an account is believed to have: the values exported last, or those read from the target.
+type Current struct {
+	Values map[string]any    // by target attribute
+	Refs   map[string]string // target anchors of single-valued references, by target attribute
+	Read   bool              // read from the target, which may have changed the spelling of what was written
+}
+
+// Value returns an attribute's value, nil for none.
+func (c *Current) Value(attr string) any {
+	if c == nil {
+		return nil
+	}
+	return c.Values[attr]
+}
+
+// Missing is the cause of engine.R62: required attributes without a value.
+type Missing struct{ Attributes []string }
+
+// Error names the attributes.
+func (m *Missing) Error() string {
+	return fmt.Sprintf("required in the target but without a value: %s; give the person a value in the source, or the mapping a default", strings.Join(m.Attributes, ", "))
+}
+
+// New returns the values of a create request: defaults in place of nulls (engine.R61), nothing for other nulls
+// (engine.R63). The error is a *Missing when a required attribute would have no value.
+func New(set *mapping.Set, values []mapping.Value) (identity.Attrs, error) {
+	var out identity.Attrs
+	have := make(map[int]bool, len(values))
+	for _, v := range values {
+		m := &set.Mappings[v.Index]
+		if m.IsReference() || v.Ignored {
+			continue
+		}
+		val := v.Value
+		if val == nil && m.Default != "" {
+			val = m.Default
+		}
+		if identity.Empty(val) && m.Def.Required && m.Def.Default != "" {
+			val = m.Def.Default
+		}
+		if val == nil {
+			continue
+		}
+		out = append(out, identity.Attr{Name: m.Target, Value: val})
+		have[v.Index] = !identity.Empty(val)
+	}
+	var missing []string
+	for i := range set.Mappings {
+		if m := &set.Mappings[i]; m.Def.Required && !m.IsReference() && !have[i] {
+			missing = append(missing, m.Target)
+		}
+	}
+	if missing != nil {
+		return nil, &Missing{Attributes: missing}
+	}
+	return out, nil
+}
+
+// Diff compares the values an account should have with those it has and returns the changes, in the order of the
+// mappings. References are not among them (see Reference).
+func Diff(set *mapping.Set, values []mapping.Value, cur *Current) []connector.Change {
+	var out []connector.Change
+	for _, v := range values {
+		m := &set.Mappings[v.Index]
+		if m.IsReference() || v.Ignored || m.Apply == mapping.OnCreate {
+			continue
+		}
+		old, val := cur.Value(m.Target), v.Value
+		if m.Expression == "" && identity.Empty(old) && m.Default != "" { // kind None: the default fills an empty attribute
+			val = m.Default
+		}
+		if identity.Empty(val) {
+			switch {
+			case m.FlowNull && !identity.Empty(old):
+				out = append(out, connector.Change{Attr: m.Target, Op: connector.Clear, Old: old})
+				continue
+			case val == nil: // R63: the old value stays
+				continue
+			case identity.Empty(old): // "" on an attribute without a value is no difference
+				continue
+			}
+		}
+		if same(old, val, m, cur.Read) {
+			continue
+		}
+		out = append(out, connector.Change{Attr: m.Target, Op: connector.Set, Old: old, New: val})
+	}
+	return out
+}
+
+// same compares exactly with what was written last; with what was read from the target it allows for the target's own
+// spelling: letter case where the target ignores it, and the order of several values.
+func same(old, val any, m *mapping.Mapping, read bool) bool {
+	if identity.Equal(old, val, read && m.Def.FoldCase) {
+		return true
+	}
+	if !read {
+		return false
+	}
+	a, ok1 := old.([]any)
+	b, ok2 := val.([]any)
+	if ok1 && ok2 && len(a) == len(b) {
+		byText := func(x, y any) int { return cmp.Compare(fmt.Sprint(x), fmt.Sprint(y)) }
+		a, b = slices.Clone(a), slices.Clone(b)
+		slices.SortFunc(a, byText)
+		slices.SortFunc(b, byText)
+		return identity.Equal(a, b, m.Def.FoldCase)
+	}
+	return mapping.Text(old) == mapping.Text(val) // a number or Boolean that the target keeps as text
+}
+
+// Merge applies changes to what an account is believed to have, after a successful write.
+func (c *Current) Merge(changes []connector.Change) {
+	if c.Values == nil {
+		c.Values = map[string]any{}
+	}
+	if c.Refs == nil {
+		c.Refs = map[string]string{}
+	}
+	for _, ch := range changes {
+		ref, isRef := ch.New.(identity.Ref)
+		oldRef := false
+		if _, ok := ch.Old.(identity.Ref); ok {
+			oldRef = true
+		}
+		switch {
+		case ch.Op == connector.Clear && oldRef:
+			delete(c.Refs, ch.Attr)
+		case ch.Op == connector.Clear:
+			delete(c.Values, ch.Attr)
+		case ch.Op == connector.Set && isRef:
+			c.Refs[ch.Attr] = ref.Anchor
+		case ch.Op == connector.Set:
+			c.Values[ch.Attr] = ch.New
+		}
+	}
+	c.Read = false
+}
+
+// Properties shows changes as a log or a plan does; redacted attributes are shown as "[Redact]" (engine.R71).
+func Properties(set *mapping.Set, changes []connector.Change) []Property {
+	out := make([]Property, 0, len(changes))
+	for _, ch := range changes {
+		p := Property{Name: ch.Attr, Old: show(ch.Old), New: show(ch.New)}
+		if ch.Op == connector.Remove {
+			p.Old, p.New = p.New, nil
+		}
+		if Redacted(set, ch.Attr) {
+			if p.Old != nil {
+				p.Old = RedactedText
+			}
+			if p.New != nil {
+				p.New = RedactedText
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// RedactedText stands in logs for a value that a mapping redacts.
+const RedactedText = "[Redact]"
+
+// Redacted tells whether an attribute's values must not be shown.
+func Redacted(set *mapping.Set, attr string) bool {
+	return slices.ContainsFunc(set.Mappings, func(m mapping.Mapping) bool { return m.Redacted && m.Target == attr })
+}
+
+func show(v any) any {
+	switch v := v.(type) {
+	case identity.Ref:
+		return v.Anchor
+	case []any:
+		return identity.Plain(v)
+	}
+	return v
+}

@@ -1,0 +1,67 @@
+// Package schema describes what objects of a system look like: object types and their attributes, as
+// engine.R1-R3 and RFC 7643 section 2.2 define them. It holds facts only; nothing here reads or writes a system.
+package schema
+
+import "github.com/rollcall-id/rollcall/internal/identity"
+
+// Type is the type of an attribute's values (engine.R2).
+type Type string
+
+// Attribute types. The zero value is String.
+const (
+	String    Type = ""
+	Integer   Type = "Integer"
+	Boolean   Type = "Boolean"
+	DateTime  Type = "DateTime"
+	Reference Type = "Reference"
+	Binary    Type = "Binary"
+)
+
+// Attribute describes one attribute of an object type.
+type Attribute struct {
+	Name        string
+	Type        Type
+	MultiValued bool
+	Required    bool // a create without a value is refused (engine.R62)
+	ReadOnly    bool
+	Unique      bool
+	Filterable  bool   // can be a joining property (engine.R53)
+	FoldCase    bool   // the system treats values that differ only in case as the same (caseExact false, engine.R3)
+	Default     string // written on create when a required attribute has no value (engine.R62)
+	References  identity.Kind
+	Known       bool // set by Object.Attribute: the schema has the attribute
+}
+
+// Untyped tells whether nothing is known of the attribute's type.
+func (a Attribute) Untyped() bool { return a.Type == String && !a.Known }
+
+// Object describes one object type of a system.
+type Object struct {
+	Kind       identity.Kind
+	Attributes []Attribute
+	Open       bool // attributes beyond the list may exist, so an unknown name is a warning and not an error
+}
+
+// Attribute returns the attribute with this name.
+func (o *Object) Attribute(name string) (Attribute, bool) {
+	for _, a := range o.Attributes {
+		if a.Name == name {
+			a.Known = true
+			return a, true
+		}
+	}
+	return Attribute{}, false
+}
+
+// Schema is the list of object types of one system.
+type Schema []Object
+
+// Object returns the object type with this name.
+func (s Schema) Object(kind identity.Kind) (*Object, bool) {
+	for i := range s {
+		if s[i].Kind == kind {
+			return &s[i], true
+		}
+	}
+	return nil, false
+}
