@@ -1,0 +1,391 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/mapping"
+	"github.com/rollcall-id/rollcall/internal/match"
+	"github.com/rollcall-id/rollcall/internal/plan"
+	"github.com/rollcall-id/rollcall/internal/store"
+)
+
+// Names under which the index keeps what this cycle has given away already, beside the target's own attributes.
+const (
+	promised = "#promised:" // + joining attribute: value → source anchor that an account with it will be created for
+	claimed  = "#claimed"   // target anchor → source anchor that it was matched to
+)
+
+// findAccounts looks for the accounts of objects in scope that have no link (engine section 6), by the index or by one
+// query each, whichever takes fewer calls (design D1).
+func (c *cycle) findAccounts(ctx context.Context) (time.Duration, error) {
+	for _, r := range c.rules {
+		due, err := c.countToMatch(ctx, r)
+		if err != nil || due == 0 {
+			if err != nil {
+				return 0, err
+			}
+			continue
+		}
+		complete, wait, err := c.index(ctx, r, due)
+		if wait > 0 || err != nil {
+			return wait, err
+		}
+		var after *store.Position
+		for {
+			items, err := c.work.WorkAt(ctx, c.row.ID, []store.Stage{store.ToMatch}, after, blockSize)
+			if err != nil {
+				return 0, fmt.Errorf("cycle %s: read its work: %w", c.row.ID, err)
+			}
+			if len(items) == 0 {
+				break
+			}
+			last := items[len(items)-1]
+			after = &store.Position{Pass: last.Pass, Depth: last.Depth, Rule: last.Rule, Anchor: last.Anchor}
+			items = slices.DeleteFunc(items, func(w store.WorkItem) bool { return w.Rule != r.def.Name })
+			if wait, err := c.matchBlock(ctx, r, items, complete); wait > 0 || err != nil {
+				return wait, err
+			}
+		}
+	}
+	return 0, nil
+}
+
+func (c *cycle) countToMatch(ctx context.Context, r *rule) (int64, error) {
+	counts, err := c.work.CountWork(ctx, c.row.ID)
+	if err != nil {
+		return 0, fmt.Errorf("cycle %s: count its work: %w", c.row.ID, err)
+	}
+	var n int64
+	for _, k := range counts {
+		if k.Rule == r.def.Name && k.Stage == store.ToMatch {
+			n += k.N
+		}
+	}
+	return n, nil
+}
+
+// index lists the target's accounts once, page by page, when that takes fewer calls than a query for each object that
+// is due. It tells whether the index is complete, so that a miss means that there is no account. A first page that
+// shows that there are more pages than objects is kept: its hits save queries.
+func (c *cycle) index(ctx context.Context, r *rule, due int64) (complete bool, wait time.Duration, err error) {
+	lister, ok := c.subject.Target.(connector.Lister)
+	if !ok || !c.caps.List {
+		return false, 0, nil
+	}
+	size := int64(c.caps.PageSize)
+	pages := func(n int64) int64 { return max(1, (n+size-1)/size) }
+	if len(c.caps.Calls[connector.OpFind]) == 0 { // queries cost no calls: a local target answers them at once
+		return false, 0, nil
+	}
+	if expect := max(r.linked, c.subject.Job.LastTotal[string(r.def.To)]); due <= pages(expect) {
+		return false, 0, nil
+	}
+	cursor, first := "", true
+	for {
+		page, err := lister.List(ctx, r.def.To, cursor)
+		if err != nil {
+			w, err := c.whileReading(ctx, "list the target's accounts", err)
+			return false, w, err
+		}
+		batch := &store.Batch{}
+		for _, o := range page.Objects {
+			if err := c.indexObject(batch, r, o); err != nil {
+				return false, 0, err
+			}
+		}
+		if err := c.commit(ctx, batch); err != nil {
+			return false, 0, err
+		}
+		if first && page.Total >= 0 {
+			if c.subject.Job.LastTotal == nil {
+				c.subject.Job.LastTotal = map[string]int64{}
+			}
+			c.subject.Job.LastTotal[string(r.def.To)] = int64(page.Total)
+			if page.Next != "" && due < pages(int64(page.Total)) {
+				return false, 0, nil
+			}
+		}
+		first, cursor = false, page.Next
+		if cursor == "" {
+			return true, 0, nil
+		}
+	}
+}
+
+func (c *cycle) indexObject(batch *store.Batch, r *rule, o *identity.Object) error {
+	doc, err := json.Marshal(packCurrent(asCurrent(o)))
+	if err != nil {
+		return fmt.Errorf("index %s %q: %w", o.Kind, o.Anchor, err)
+	}
+	for _, attr := range r.joining() {
+		v, _ := o.Get(attr)
+		if text := mapping.Text(v); text != "" {
+			batch.Index = append(batch.Index, store.IndexEntry{Kind: r.def.To, Attr: attr, Value: identity.Fold(text), Anchor: o.Anchor, Doc: doc})
+		}
+	}
+	return nil
+}
+
+// asCurrent shows an account that was read as what it is believed to have.
+func asCurrent(o *identity.Object) *plan.Current {
+	cur := &plan.Current{Values: map[string]any{}, Refs: map[string]string{}, Read: true}
+	for _, a := range o.Attrs {
+		switch v := a.Value.(type) {
+		case identity.Ref:
+			cur.Refs[a.Name] = v.Anchor
+		case nil:
+		default:
+			cur.Values[a.Name] = v
+		}
+	}
+	return cur
+}
+
+// matchBlock decides about a block of objects without a link.
+func (c *cycle) matchBlock(ctx context.Context, r *rule, items []store.WorkItem, complete bool) (time.Duration, error) {
+	if len(items) == 0 {
+		return 0, nil
+	}
+	tasks := make([]*task, len(items))
+	values := map[string][]string{} // folded joining values by attribute
+	for i, w := range items {
+		t, err := decodeTask(w)
+		if err != nil {
+			return 0, err
+		}
+		tasks[i] = t
+		for _, q := range t.Match {
+			values[q.Attr] = append(values[q.Attr], identity.Fold(q.Value))
+			values[promised+q.Attr] = append(values[promised+q.Attr], identity.Fold(q.Value))
+		}
+	}
+	found := map[string]map[string][]store.IndexEntry{}
+	for attr, vs := range values {
+		hits, err := c.work.Indexed(ctx, c.row.ID, r.def.To, attr, vs)
+		if err != nil {
+			return 0, fmt.Errorf("cycle %s: read the index of accounts: %w", c.row.ID, err)
+		}
+		found[attr] = hits
+	}
+	answers, wait, err := c.askAll(ctx, r, tasks, complete, found)
+	if err != nil {
+		return 0, err
+	}
+	batch := &store.Batch{}
+	given := map[string]string{} // promised and claimed within this block
+	for i := range items {
+		w, t := &items[i], tasks[i]
+		if answers[i] == nil && len(t.Match) > 0 {
+			continue // not asked: the slice ended before
+		}
+		if err := c.judge(ctx, r, w, t, complete, answers[i], found, given, batch); err != nil {
+			return 0, err
+		}
+		done, err := finishItem(w, t)
+		if err != nil {
+			return 0, err
+		}
+		batch.Work = append(batch.Work, *done)
+	}
+	return wait, c.commit(ctx, batch)
+}
+
+// answer is what the target has for one question.
+type answer struct {
+	question match.Question
+	hits     []*identity.Object
+	cur      *plan.Current // of the first hit
+}
+
+// askAll asks the questions of a block of objects, several objects at once, each in the order of its priorities until
+// one has a hit. The answers of an object that could not be asked because the target wants a pause are nil.
+func (c *cycle) askAll(ctx context.Context, r *rule, tasks []*task, complete bool, found map[string]map[string][]store.IndexEntry) ([][]answer, time.Duration, error) {
+	answers := make([][]answer, len(tasks))
+	waits := make([]time.Duration, len(tasks))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(c.caps.Concurrency)
+	for i, t := range tasks {
+		g.Go(func() error {
+			got := []answer{}
+			for _, q := range t.Match {
+				hits, cur, wait, err := c.ask(gctx, r, q, complete, found[q.Attr][identity.Fold(q.Value)])
+				if wait > 0 || err != nil {
+					waits[i] = wait
+					return err
+				}
+				got = append(got, answer{question: q, hits: hits, cur: cur})
+				if len(hits) > 0 {
+					break
+				}
+			}
+			answers[i] = got
+			return nil
+		})
+	}
+	err := g.Wait()
+	return answers, slices.Max(waits), err
+}
+
+// judge decides what follows from the answers about one object.
+func (c *cycle) judge(ctx context.Context, r *rule, w *store.WorkItem, t *task, complete bool, answers []answer,
+	found map[string]map[string][]store.IndexEntry, given map[string]string, batch *store.Batch) error {
+	for _, a := range answers {
+		owner, err := c.owner(ctx, r, a.hits, given)
+		if err != nil {
+			return err
+		}
+		out, ok := match.Judge(a.question, a.hits, w.Anchor, func(string) string { return owner })
+		if !ok {
+			continue
+		}
+		switch out.Situation {
+		case match.Matched:
+			t.Matched = a.question.Attr + " " + a.question.Value
+			w.Target = out.Account.Anchor
+			c.adopt(r, w, t, a.cur)
+			given[claimed+w.Target] = w.Anchor
+			batch.Index = append(batch.Index, store.IndexEntry{Kind: r.def.To, Attr: claimed, Value: w.Target, Anchor: w.Anchor})
+		case match.Disputed:
+			failTask(w, t, codeDuplicateTarget, out.Words())
+		case match.Taken:
+			failTask(w, t, codeDuplicateSource, out.Words())
+		case match.Unmatched:
+		}
+		return nil
+	}
+	t.Indexed = complete
+	c.unmatched(r, w, t, found, given, batch)
+	return nil
+}
+
+// unmatched plans the creation of an account, unless another object of this cycle was promised one with the same
+// joining value (engine.R52).
+func (c *cycle) unmatched(r *rule, w *store.WorkItem, t *task, found map[string]map[string][]store.IndexEntry, given map[string]string, batch *store.Batch) {
+	for _, q := range t.Match {
+		v := identity.Fold(q.Value)
+		other := given[promised+q.Attr+"\x00"+v]
+		if hits := found[promised+q.Attr][v]; other == "" && len(hits) > 0 {
+			other = hits[0].Anchor
+		}
+		if other != "" && other != w.Anchor {
+			failTask(w, t, codeDuplicateSource, fmt.Sprintf("source object %q has the same %s %q; correct one of them", other, q.Attr, q.Value))
+			return
+		}
+	}
+	if !r.def.Actions.Create { // engine.R76
+		skipTask(w, t, codeOutOfScope, "no account matches, and the rule does not allow creates")
+		return
+	}
+	if _, err := plan.New(r.set, t.values()); err != nil { // engine.R62: fails before any request
+		code, reason := failureOf(err)
+		failTask(w, t, code, reason)
+		return
+	}
+	for _, q := range t.Match {
+		v := identity.Fold(q.Value)
+		given[promised+q.Attr+"\x00"+v] = w.Anchor
+		batch.Index = append(batch.Index, store.IndexEntry{Kind: r.def.To, Attr: promised + q.Attr, Value: v, Anchor: w.Anchor})
+	}
+	w.Action, w.Stage, w.Pass = string(plan.Create), store.ToExport, r.pass(passCreate)
+}
+
+// adopt links an account that exists already and plans what it lacks.
+func (c *cycle) adopt(r *rule, w *store.WorkItem, t *task, cur *plan.Current) {
+	t.Current = packCurrent(cur)
+	t.After = store.Active
+	t.Reason = "matched by " + t.Matched
+	w.Pass, w.Parent = r.pass(passUpdate), ""
+	w.Stage = store.ToSettle
+	if !r.def.Actions.Update {
+		w.Action = string(plan.None)
+		return
+	}
+	decideUpdate(r, w, t, t.values(), cur)
+}
+
+// ask answers one question: by the index where it knows, else by a query.
+func (c *cycle) ask(ctx context.Context, r *rule, q match.Question, complete bool, indexed []store.IndexEntry) ([]*identity.Object, *plan.Current, time.Duration, error) {
+	var cur *plan.Current
+	if complete || len(indexed) > 0 {
+		var hits []*identity.Object
+		for _, e := range indexed {
+			var doc current
+			if err := json.Unmarshal(e.Doc, &doc); err != nil {
+				return nil, nil, 0, fmt.Errorf("index of accounts, %s: %w", e.Anchor, err)
+			}
+			cur = doc.unpack()
+			hits = append(hits, &identity.Object{Kind: r.def.To, Anchor: e.Anchor})
+		}
+		return hits, cur, 0, nil
+	}
+	hits, err := c.subject.Target.Find(ctx, r.def.To, q.Attr, q.Value, 2)
+	if err != nil {
+		wait, err := c.whileReading(ctx, fmt.Sprintf("look for an account by %s", q.Attr), err)
+		return nil, nil, wait, err
+	}
+	if len(hits) > 0 {
+		cur = asCurrent(hits[0])
+	}
+	return hits, cur, 0, nil
+}
+
+// owner returns the source object that the only hit belongs to, in the state or in this cycle.
+func (c *cycle) owner(ctx context.Context, r *rule, hits []*identity.Object, given map[string]string) (string, error) {
+	if len(hits) != 1 {
+		return "", nil
+	}
+	target := hits[0].Anchor
+	if who := given[claimed+target]; who != "" {
+		return who, nil
+	}
+	entries, err := c.work.Indexed(ctx, c.row.ID, r.def.To, claimed, []string{target})
+	if err != nil {
+		return "", fmt.Errorf("cycle %s: read the index of accounts: %w", c.row.ID, err)
+	}
+	if es := entries[target]; len(es) > 0 {
+		return es[0].Anchor, nil
+	}
+	for _, other := range c.rules {
+		if other.def.To != r.def.To {
+			continue
+		}
+		owners, err := c.Store.Owners(ctx, c.subject.Job.ID, other.def.Name, []string{target})
+		if err != nil {
+			return "", fmt.Errorf("rule %s: read who an account belongs to: %w", other.def.Name, err)
+		}
+		if who := owners[target]; who != "" {
+			return who, nil
+		}
+	}
+	return "", nil
+}
+
+// whileReading turns an error of a read that the whole cycle stands on into a wait or a failure of the job.
+func (c *cycle) whileReading(ctx context.Context, op string, err error) (time.Duration, error) {
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	if react(ctx, err) == putBack {
+		return max(connector.AsError(err).RetryAfter, time.Second), nil
+	}
+	return 0, &jobFailure{reason: quarantineConnection, op: op, err: err}
+}
+
+func failTask(w *store.WorkItem, t *task, code, reason string) {
+	w.Stage, w.Pass, w.Action = store.ToExport, passRecord, string(plan.Other)
+	t.Failed, t.Code, t.Reason = true, code, reason
+	t.After = t.Prior
+}
+
+func skipTask(w *store.WorkItem, t *task, code, reason string) {
+	w.Stage, w.Pass, w.Action = store.ToExport, passRecord, string(plan.Other)
+	t.Code, t.Reason, t.After = code, reason, t.Prior
+}

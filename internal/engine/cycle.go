@@ -1,0 +1,400 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/plan"
+	"github.com/rollcall-id/rollcall/internal/store"
+)
+
+// holdFor is how long a job stays with a process that does not renew its hold: two minutes after the end of a slice a
+// job of a dead process can be taken over (design D13).
+const holdFor = 2 * time.Minute
+
+// cycle is one pass of a job as one process works on it. What must outlive the process is in row and in the store.
+type cycle struct {
+	*Engine
+	subject Subject
+	opt     Options
+	rules   []*rule
+	caps    connector.Caps
+	work    Scratch // the store, or the scratch store of a plan
+	dry     bool    // plan only: nothing is written but the work list
+
+	row      store.Cycle
+	meterWas connector.Count // reading of the meter when this process took the cycle up
+	callsWas store.Requests  // calls that earlier processes made for it
+	limit    int64           // of the deletion guard
+	memLimit int64           // of the membership guard
+	managed  int64
+	readings map[string]plan.Reading // of each rule's full read, by rule
+	members  plan.Reading            // of memberships, over all rules
+	warnings []string
+	lastTick time.Time
+}
+
+// Run runs one cycle of a job to its end, slice by slice, or continues the one that was interrupted. The error is not
+// nil only when the cycle could not be carried to an end that is recorded: the job is held by another process, the
+// state cannot be written, or ctx was cancelled (the cycle then goes on with the next Run). Failures of the job itself
+// are in the report.
+func (e *Engine) Run(ctx context.Context, s Subject, opt Options) (RunReport, error) {
+	j, err := e.Store.Hold(ctx, s.Job.ID, e.Holder, e.Now(), e.Now().Add(e.Slice+holdFor))
+	if err != nil {
+		return RunReport{}, fmt.Errorf("job %s: take it for this run: %w", s.Job.Name, err)
+	}
+	s.Job = j
+	defer func() { _ = e.Store.Release(context.WithoutCancel(ctx), j.ID, e.Holder) }()
+
+	c, err := e.begin(ctx, s, opt)
+	if err != nil {
+		return RunReport{}, err
+	}
+	for {
+		wait, done, err := c.slice(ctx)
+		if err != nil {
+			return RunReport{}, err
+		}
+		if done {
+			return c.report(ctx)
+		}
+		if err := c.pause(ctx, wait); err != nil {
+			return RunReport{}, err
+		}
+		if _, err := e.Store.Hold(ctx, j.ID, e.Holder, e.Now(), e.Now().Add(e.Slice+holdFor)); err != nil {
+			return RunReport{}, fmt.Errorf("job %s: keep it: %w", j.Name, err)
+		}
+	}
+}
+
+// begin takes up the cycle that an earlier process left, or starts a new one.
+func (e *Engine) begin(ctx context.Context, s Subject, opt Options) (*cycle, error) {
+	c := &cycle{Engine: e, subject: s, opt: opt, work: e.Store, readings: map[string]plan.Reading{}, meterWas: s.Meter.Read()}
+	var err error
+	if c.rules, err = compileRules(s); err != nil {
+		return nil, err
+	}
+	last, err := e.Store.CyclesOf(ctx, s.Job.ID, 1)
+	if err != nil {
+		return nil, fmt.Errorf("job %s: read its last cycle: %w", s.Job.Name, err)
+	}
+	if len(last) == 1 && last[0].State == store.Running {
+		if last[0].Version == s.Job.Version && (!opt.Initial || last[0].Type == store.Initial) {
+			c.row, c.callsWas = last[0], last[0].Requests
+			return c, nil
+		}
+		// The schema changed under a cycle that a dead process left: its work list says what nobody wants any more.
+		// Dropping it loses nothing, since accounts that it created are found again by their joining property.
+		if err := c.abandon(ctx, last[0]); err != nil {
+			return nil, err
+		}
+	}
+	c.row = store.Cycle{ID: e.NewID(), JobID: s.Job.ID, Type: store.Incremental, State: store.Running, Phase: store.PhaseRead,
+		Version: s.Job.Version, Began: e.Now()}
+	if s.Job.InitialDue || opt.Initial {
+		c.row.Type = store.Initial
+	}
+	return c, c.commit(ctx, &store.Batch{Cycle: &c.row})
+}
+
+func (c *cycle) abandon(ctx context.Context, old store.Cycle) error {
+	old.State, old.Phase, old.Ended = store.Failed, store.PhaseDone, c.Now()
+	old.Error = "interrupted, and the job was changed before it could go on"
+	if err := c.Store.ClearWork(ctx, old.ID); err != nil {
+		return fmt.Errorf("cycle %s: clear its work: %w", old.ID, err)
+	}
+	return c.Store.Commit(ctx, &store.Batch{JobID: old.JobID, CycleID: old.ID, Epoch: c.subject.Job.Epoch, Cycle: &old})
+}
+
+// slice works for at most Config.Slice. It returns done at the end of the cycle, else how long to wait before the next
+// slice. Failures of the job end the cycle and are recorded with it; an error means that this could not be done.
+func (c *cycle) slice(ctx context.Context) (wait time.Duration, done bool, err error) {
+	wait, err = c.advance(ctx, c.Now().Add(c.Slice))
+	switch {
+	case err == nil:
+		return wait, c.row.Phase == store.PhaseDone, nil
+	case ctx.Err() != nil:
+		return 0, false, ctx.Err()
+	case errors.Is(err, store.ErrStale):
+		return 0, false, fmt.Errorf("job %s: another process has taken it over: %w", c.subject.Job.Name, err)
+	}
+	var jf *jobFailure
+	if !errors.As(err, &jf) {
+		return 0, false, err
+	}
+	return 0, true, c.fail(ctx, jf)
+}
+
+// advance is the cycle. Each phase ends with a checkpoint; a phase that was interrupted is taken up where that is
+// possible (export) and repeated from its start where nothing outside was changed (read, match).
+func (c *cycle) advance(ctx context.Context, until time.Time) (time.Duration, error) {
+	if c.caps.Calls == nil && c.caps.Concurrency == 0 {
+		if err := c.connect(ctx); err != nil {
+			return 0, err
+		}
+	}
+	for ctx.Err() == nil {
+		var wait time.Duration
+		var err error
+		switch c.row.Phase {
+		case store.PhaseRead:
+			err = c.read(ctx)
+		case store.PhaseMatch:
+			if wait, err = c.decide(ctx); wait == 0 && err == nil {
+				err = c.checkpoint(ctx, store.PhaseExport)
+			}
+		case store.PhaseExport:
+			var done bool
+			if wait, done, err = c.export(ctx, until); done && err == nil {
+				err = c.finish(ctx)
+			}
+		case store.PhaseDone:
+			return 0, nil
+		}
+		if err != nil || wait > 0 {
+			return wait, err
+		}
+		if c.row.Phase != store.PhaseDone && !c.Now().Before(until) {
+			return 0, nil
+		}
+	}
+	return 0, ctx.Err()
+}
+
+// decide finds the accounts, settles references, holds back what the guard holds, and leaves a complete plan in the
+// work list.
+func (c *cycle) decide(ctx context.Context) (time.Duration, error) {
+	wait, err := c.findAccounts(ctx)
+	if wait > 0 || err != nil {
+		return wait, err
+	}
+	if err := c.settleReferences(ctx); err != nil {
+		return 0, err
+	}
+	if err := c.heal(ctx); err != nil {
+		return 0, err
+	}
+	for _, r := range c.rules {
+		if err := c.orderCreates(ctx, r); err != nil {
+			return 0, err
+		}
+	}
+	if err := c.guard(ctx); err != nil {
+		return 0, err
+	}
+	counts, err := c.work.CountWork(ctx, c.row.ID)
+	if err != nil {
+		return 0, fmt.Errorf("cycle %s: count its work: %w", c.row.ID, err)
+	}
+	c.row.Planned = 0
+	for _, n := range counts {
+		c.row.Planned += n.N
+	}
+	return 0, nil
+}
+
+// connect proves that the target answers and learns what it can do (engine.R24). A target that is read only from
+// memory of an earlier slice is not asked again.
+func (c *cycle) connect(ctx context.Context) error {
+	caps, err := c.subject.Target.Probe(ctx)
+	if err != nil {
+		return &jobFailure{reason: quarantineConnection, op: "test connection to the target", err: err}
+	}
+	if c.subject.Job.NoReferences {
+		caps.ReferencesInCreate = false
+	}
+	if caps.Concurrency == 0 {
+		caps.Concurrency = 16
+	}
+	if caps.PageSize == 0 {
+		caps.PageSize = 100
+	}
+	c.caps = caps
+	return c.takeStock(ctx)
+}
+
+// takeStock counts what is managed when the cycle begins, which the guard's limits stand on (design D6).
+func (c *cycle) takeStock(ctx context.Context) error {
+	tallies, err := c.Store.Tallies(ctx, c.subject.Job.ID)
+	if err != nil {
+		return fmt.Errorf("job %s: count its links: %w", c.subject.Job.Name, err)
+	}
+	c.managed = 0
+	for _, r := range c.rules {
+		r.managed, r.linked = 0, 0
+	}
+	for _, t := range tallies {
+		if t.State == store.Active {
+			c.managed += t.N
+		}
+		for _, r := range c.rules {
+			if r.def.Name != t.Rule {
+				continue
+			}
+			if t.State == store.Active {
+				r.managed += t.N
+			}
+			if t.State != store.Unlinked {
+				r.linked += t.N
+			}
+		}
+	}
+	members, err := c.Store.CountMembers(ctx, c.subject.Job.ID)
+	if err != nil {
+		return fmt.Errorf("job %s: count its memberships: %w", c.subject.Job.Name, err)
+	}
+	c.members.Managed = members
+	c.limit = c.subject.Def.Settings.DeletionGuard.Limit(c.managed)
+	c.memLimit = c.subject.Def.Settings.MembershipGuard.Limit(members)
+	return nil
+}
+
+// checkpoint records that a phase has ended.
+func (c *cycle) checkpoint(ctx context.Context, next store.Phase) error {
+	c.row.Phase = next
+	return c.commit(ctx, &store.Batch{Cycle: c.current()})
+}
+
+// current returns the cycle's row with the calls made so far.
+func (c *cycle) current() *store.Cycle {
+	now := c.subject.Meter.Read()
+	req := store.Requests{ByMethod: maps.Clone(c.callsWas.ByMethod), Total: c.callsWas.Total, Throttled: c.callsWas.Throttled}
+	if req.ByMethod == nil {
+		req.ByMethod = map[string]int64{}
+	}
+	for m, n := range now.ByMethod {
+		d := n - c.meterWas.ByMethod[m]
+		if d > 0 {
+			req.ByMethod[m] += d
+			req.Total += d
+		}
+	}
+	req.Throttled += now.Throttled - c.meterWas.Throttled
+	c.row.Requests = req
+	row := c.row
+	return &row
+}
+
+// commit writes a batch of this cycle, to the store in a run and to the scratch store in a plan.
+func (c *cycle) commit(ctx context.Context, b *store.Batch) error {
+	b.JobID, b.CycleID, b.Epoch = c.subject.Job.ID, c.row.ID, c.subject.Job.Epoch
+	if err := c.work.Commit(ctx, b); err != nil {
+		return fmt.Errorf("job %s: write state: %w", c.subject.Job.Name, err)
+	}
+	return nil
+}
+
+// finish ends a cycle whose work is done: the watermark moves, and the job's health is brought up to date.
+func (c *cycle) finish(ctx context.Context) error {
+	if err := c.Store.ClearWork(ctx, c.row.ID); err != nil {
+		return fmt.Errorf("cycle %s: clear its work: %w", c.row.ID, err)
+	}
+	now := c.Now()
+	_, err := c.Store.UpdateJob(ctx, c.subject.Job.ID, func(j *store.Job) error {
+		if j.Version == c.row.Version { // a save during the cycle has asked for an initial cycle of its own (engine.R10)
+			j.InitialDue = false
+		}
+		j.Watermark = c.row.Watermark
+		j.NoReferences = j.NoReferences || c.subject.Job.NoReferences
+		j.LastTotal = c.subject.Job.LastTotal
+		if c.row.Held != "" {
+			j.Quarantine = quarantined(j.Quarantine, quarantineTooManyDeletes, "", plan.Held(c.row.Held).Words(c.row.Counts.Staged, c.limit), now)
+		} else {
+			j.Quarantine = nil
+		}
+		if c.row.Counts.Failed == 0 && c.row.Held == "" {
+			if j.SteadyFirst.IsZero() {
+				j.SteadyFirst = now
+			}
+			j.SteadyLast = now
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("job %s: store the end of its cycle: %w", c.subject.Job.Name, err)
+	}
+	c.row.State, c.row.Phase, c.row.Ended = store.Succeeded, store.PhaseDone, now
+	if c.row.Counts.Failed > 0 {
+		c.row.State = store.EntryLevelErrors
+	}
+	return c.commit(ctx, &store.Batch{Cycle: c.current()})
+}
+
+// fail ends a cycle that cannot go on. Work that was not done is dropped: the next cycle finds it again, because hashes
+// are stored only for what was done.
+func (c *cycle) fail(ctx context.Context, f *jobFailure) error {
+	now := c.Now()
+	_, err := c.Store.UpdateJob(ctx, c.subject.Job.ID, func(j *store.Job) error {
+		j.Quarantine = quarantined(j.Quarantine, f.reason, f.code(), f.Error(), now)
+		j.NoReferences = j.NoReferences || c.subject.Job.NoReferences
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("job %s: store the failure of its cycle: %w", c.subject.Job.Name, err)
+	}
+	c.row.State, c.row.Phase, c.row.Ended = store.Failed, store.PhaseDone, now
+	c.row.ErrorCode, c.row.Error = f.code(), f.Error()
+	if err := c.commit(ctx, &store.Batch{Cycle: c.current()}); err != nil {
+		return err
+	}
+	return c.Store.ClearWork(ctx, c.row.ID)
+}
+
+// pause waits between two slices, telling whoever watches how long.
+func (c *cycle) pause(ctx context.Context, wait time.Duration) error {
+	if wait <= 0 {
+		return ctx.Err()
+	}
+	until := c.Now().Add(wait)
+	for left := wait; left > 0; left = until.Sub(c.Now()) {
+		c.Progress(Progress{Job: c.subject.Job.Name, Phase: c.row.Phase, Done: c.row.Done, Total: c.row.Planned, Waiting: left, Calls: c.current().Requests.Total})
+		t := time.NewTimer(min(left, time.Second))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
+	return nil
+}
+
+// tick reports progress, at most ten times a second.
+func (c *cycle) tick(done, total int64) {
+	now := c.Now()
+	if now.Sub(c.lastTick) < 100*time.Millisecond && done != total {
+		return
+	}
+	c.lastTick = now
+	c.Progress(Progress{Job: c.subject.Job.Name, Phase: c.row.Phase, Done: done, Total: total, Calls: c.current().Requests.Total})
+}
+
+// warn keeps a remark for the administrator, each once.
+func (c *cycle) warn(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(c.warnings, text) {
+		c.warnings = append(c.warnings, text)
+	}
+}
+
+// report makes the document of a cycle that has ended.
+func (c *cycle) report(ctx context.Context) (RunReport, error) {
+	j, err := c.Store.Job(ctx, c.subject.Job.ID)
+	if err != nil {
+		return RunReport{}, fmt.Errorf("job %s: read it for the report: %w", c.subject.Job.Name, err)
+	}
+	row := c.current()
+	r := RunReport{Job: j.Name, Cycle: CycleInfo{ID: row.ID, Type: row.Type, State: row.State, Began: row.Began, Ended: row.Ended},
+		Counts: row.Counts, Requests: row.Requests, Warnings: c.warnings, Error: row.Error, Held: row.Held}
+	if j.Quarantine != nil {
+		r.Quarantine = &QuarantineInfo{Reason: j.Quarantine.Reason}
+		if row.Held != "" {
+			r.Warnings = append(r.Warnings, j.Quarantine.Message)
+		}
+	}
+	return r, nil
+}

@@ -1,0 +1,18 @@
+// Package engine runs provisioning cycles: it reads the source, compares with what is known, decides, and writes to the
+// target, in slices that a crash, a pause or a full rate window can end at any moment without anything being lost or
+// done twice.
+//
+// Read in this order:
+//
+//	cycle.go       the cycle from top to bottom
+//	read.go        the source against the state, merged in the order of anchors (design D15)
+//	evaluate.go    one object: scope, mapping, what follows for its account
+//	accounts.go    matching: the index of accounts, filter queries, what the answers mean
+//	references.go  managers and members: compared, ordered, healed (design D1, D4)
+//	guard.go       what is held back (design D6)
+//	export.go      the work list, sent by many workers in a set order, committed in groups
+//	write.go       one object, written
+//
+// task.go holds what is remembered of an object between these steps, record.go makes log records, failure.go is the one
+// place that reacts to errors. The engine sees connectors and the store through interfaces only.
+package engine

@@ -1,0 +1,390 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/plan"
+	"github.com/rollcall-id/rollcall/internal/store"
+)
+
+const (
+	exportBlock    = 128                    // items read, and creates announced, at a time
+	commitItems    = 64                     // results in one transaction, at most
+	commitEvery    = 100 * time.Millisecond // and how long a result may wait for one
+	rememberRecent = 20000                  // accounts made lately that later items may refer to before the store shows them
+	maxFailStreak  = 24                     // transient failures in a row after which the target counts as down
+)
+
+// exporter sends the work list of one slice. The dispatcher (run) reads items in order and hands them to the workers;
+// each worker writes one object; the committer stores results in groups. Creates are announced in the store before
+// they are sent, so that after a crash the target is asked about them first.
+type exporter struct {
+	*cycle
+	rules map[string]*rule
+
+	jobs    chan *item
+	results chan *result
+
+	mu     sync.Mutex
+	recent map[store.ObjectKey]*making
+	order  []store.ObjectKey // of recent, oldest first
+
+	stopMu sync.Mutex
+	stop   bool // no further items are handed out
+	wait   time.Duration
+	failed error
+
+	escrows map[store.ObjectKey]store.Escrow // read when the first object fails
+}
+
+// item is a work item on its way.
+type item struct {
+	store.WorkItem
+	task   *task
+	rule   *rule
+	links  map[identity.Ref]standing // accounts of the objects it refers to, as far as the store knew them
+	making *making                   // of a create
+}
+
+// making is an account being made; done is closed when it is known what became of it.
+type making struct {
+	done   chan struct{}
+	target string // "" when it failed
+}
+
+// result is what a worker made of an item.
+type result struct {
+	item    *item
+	batch   store.Batch
+	action  plan.Action // as counted
+	staged  bool
+	failed  bool
+	brief   bool          // a transient failure
+	again   bool          // put back: nothing was sent
+	wait    time.Duration // before the next slice
+	fatal   error         // ends the cycle
+	silent  bool          // not counted
+	written bool          // something was sent successfully
+}
+
+// export sends what is in the work list until the slice ends. It returns done when nothing is left.
+func (c *cycle) export(ctx context.Context, until time.Time) (wait time.Duration, done bool, err error) {
+	x := &exporter{cycle: c, rules: map[string]*rule{}, jobs: make(chan *item, c.caps.Concurrency), results: make(chan *result, 2*c.caps.Concurrency),
+		recent: map[store.ObjectKey]*making{}}
+	for _, r := range c.rules {
+		x.rules[r.def.Name] = r
+	}
+	for {
+		n, err := x.sweep(ctx, until)
+		switch {
+		case err != nil:
+			return 0, false, err
+		case x.failed != nil:
+			return 0, false, x.failed
+		case ctx.Err() != nil:
+			return 0, false, ctx.Err()
+		case x.stopped():
+			return x.wait, false, nil
+		case n == 0:
+			return 0, true, nil
+		}
+	}
+}
+
+// sweep goes through the work list once. Items that a sweep adds, references that could not go into a create, are
+// found by the next one at the latest.
+func (x *exporter) sweep(ctx context.Context, until time.Time) (sent int, err error) {
+	var workers, committer sync.WaitGroup
+	x.jobs, x.results = make(chan *item, x.caps.Concurrency), make(chan *result, 2*x.caps.Concurrency)
+	for range x.caps.Concurrency {
+		workers.Go(func() {
+			for it := range x.jobs {
+				x.results <- x.write(ctx, it)
+			}
+		})
+	}
+	var commitErr error
+	committer.Go(func() { commitErr = x.collect(ctx) })
+	sent, err = x.dispatch(ctx, until)
+	close(x.jobs)
+	workers.Wait()
+	close(x.results)
+	committer.Wait()
+	return sent, errors.Join(err, commitErr)
+}
+
+// dispatch hands out items in export order.
+func (x *exporter) dispatch(ctx context.Context, until time.Time) (int, error) {
+	var after *store.Position
+	sent := 0
+	for !x.stopped() && ctx.Err() == nil {
+		if sent > 0 && !x.Now().Before(until) {
+			x.halt(0, nil)
+			break
+		}
+		works, err := x.work.WorkAt(ctx, x.row.ID, []store.Stage{store.ToExport, store.Sending}, after, exportBlock)
+		if err != nil {
+			return sent, fmt.Errorf("cycle %s: read its work: %w", x.row.ID, err)
+		}
+		if len(works) == 0 {
+			break
+		}
+		last := works[len(works)-1]
+		after = &store.Position{Pass: last.Pass, Depth: last.Depth, Rule: last.Rule, Anchor: last.Anchor}
+		items, err := x.prepare(ctx, works)
+		if err != nil {
+			return sent, err
+		}
+		for i, it := range items {
+			if x.stopped() || ctx.Err() != nil {
+				return sent, x.withdrawAll(ctx, items[i:])
+			}
+			x.register(it)
+			x.jobs <- it // workers take items back unsent once the slice has been stopped
+			sent++
+		}
+	}
+	return sent, nil
+}
+
+// prepare decodes a block of items, looks up the accounts they refer to, and announces the creates among them.
+func (x *exporter) prepare(ctx context.Context, works []store.WorkItem) ([]*item, error) {
+	items := make([]*item, 0, len(works))
+	var refs []identity.Ref
+	announce := &store.Batch{}
+	for _, w := range works {
+		t, err := decodeTask(w)
+		if err != nil {
+			return nil, err
+		}
+		it := &item{WorkItem: w, task: t, rule: x.rules[w.Rule]}
+		if it.rule == nil {
+			return nil, fmt.Errorf("cycle %s: work for rule %q, which the job does not have", x.row.ID, w.Rule)
+		}
+		items = append(items, it)
+		if w.Action == string(plan.Create) {
+			for _, v := range t.Values {
+				refs = append(refs, v.Refs...)
+			}
+			if w.Stage != store.Sending {
+				announce.Stages = append(announce.Stages, store.WorkStage{ObjectKey: w.ObjectKey, Stage: store.Sending})
+			}
+		}
+		for _, ch := range t.Refs {
+			if ch.Set != nil {
+				refs = append(refs, *ch.Set)
+			}
+			refs = append(refs, ch.Add...)
+		}
+	}
+	if len(refs) > 0 {
+		links, err := x.standings(ctx, refs)
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range items {
+			it.links = links
+		}
+	}
+	if len(announce.Stages) > 0 && len(x.caps.Calls) > 0 {
+		if err := x.commit(ctx, announce); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
+// withdrawAll takes back the announcements of creates that were not handed out.
+func (x *exporter) withdrawAll(ctx context.Context, items []*item) error {
+	b := &store.Batch{}
+	for _, it := range items {
+		if it.Action == string(plan.Create) && it.Stage != store.Sending {
+			b.Stages = append(b.Stages, store.WorkStage{ObjectKey: it.ObjectKey, Stage: store.ToExport})
+		}
+	}
+	if len(b.Stages) == 0 {
+		return nil
+	}
+	return x.commit(context.WithoutCancel(ctx), b)
+}
+
+// register makes a create known to items that refer to it and come after it.
+func (x *exporter) register(it *item) {
+	if it.Action != string(plan.Create) {
+		return
+	}
+	it.making = &making{done: make(chan struct{})}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.recent[it.ObjectKey] = it.making
+	x.order = append(x.order, it.ObjectKey)
+	if len(x.order) > rememberRecent {
+		delete(x.recent, x.order[0])
+		x.order = x.order[1:]
+	}
+}
+
+// resolve returns the account of an object that an item refers to. later is true when the account is still to be made,
+// after the item's own turn.
+func (x *exporter) resolve(ctx context.Context, it *item, ref identity.Ref) (target string, later bool) {
+	for _, r := range x.cycle.rules {
+		if r.def.From != ref.Kind {
+			continue
+		}
+		key := store.ObjectKey{Rule: r.def.Name, Anchor: ref.Anchor}
+		x.mu.Lock()
+		m := x.recent[key]
+		x.mu.Unlock()
+		if m == nil || m == it.making {
+			continue
+		}
+		select {
+		case <-m.done: // handed out before this item, so it will be done
+			return m.target, false
+		case <-ctx.Done():
+			return "", true
+		}
+	}
+	s := it.links[ref]
+	if s.target != "" && (s.managed || s.coming) {
+		return s.target, false
+	}
+	return "", s.coming
+}
+
+func (x *exporter) stopped() bool {
+	x.stopMu.Lock()
+	defer x.stopMu.Unlock()
+	return x.stop
+}
+
+// halt stops the handing out of items.
+func (x *exporter) halt(wait time.Duration, failed error) {
+	x.stopMu.Lock()
+	defer x.stopMu.Unlock()
+	x.stop = true
+	x.wait = max(x.wait, wait)
+	if x.failed == nil {
+		x.failed = failed
+	}
+}
+
+// collect stores results in groups, by count and by time (design section 4).
+func (x *exporter) collect(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx) // what was done must be recorded even when the cycle is told to stop
+	timer := time.NewTicker(commitEvery)
+	defer timer.Stop()
+	batch, n, streak := &store.Batch{}, 0, 0
+	var firstErr error
+	flush := func() {
+		if n == 0 || firstErr != nil {
+			return
+		}
+		batch.Cycle = x.current()
+		if err := x.commit(ctx, batch); err != nil {
+			firstErr = err
+			x.halt(0, nil)
+		}
+		batch, n = &store.Batch{}, 0
+		x.tick(x.row.Done, x.row.Planned)
+	}
+	for {
+		select {
+		case r, open := <-x.results:
+			if !open {
+				flush()
+				return firstErr
+			}
+			x.count(r)
+			merge(batch, &r.batch)
+			n++
+			switch {
+			case r.fatal != nil:
+				x.halt(0, r.fatal)
+			case r.again:
+				x.halt(r.wait, nil)
+			case r.brief:
+				if streak++; streak >= maxFailStreak {
+					x.halt(0, &jobFailure{reason: quarantineConnection, op: "write to the target", err: &connector.Error{Kind: connector.KindTemporary,
+						Code: connector.CodeEndpointUnavailable, Detail: fmt.Sprintf("%d calls in a row failed, the last with: %s", streak, r.item.task.Reason),
+						Hint: "the target seems to be down; the next run takes up what is left"}})
+				}
+			case r.written:
+				streak = 0
+			}
+			if n >= commitItems {
+				flush()
+			}
+		case <-timer.C:
+			flush()
+		}
+	}
+}
+
+// count adds a result to the cycle's counts, each object once (design 6.1).
+func (x *exporter) count(r *result) {
+	if r.again || r.fatal != nil {
+		return
+	}
+	x.row.Done++
+	if r.silent {
+		return
+	}
+	n := &x.row.Counts
+	switch {
+	case r.failed:
+		n.Failed++
+		return
+	case r.staged:
+		n.Staged++
+		return
+	}
+	tally(n, r.action)
+}
+
+// tally counts one object by what happened to it.
+func tally(n *store.Counts, a plan.Action) {
+	switch a {
+	case plan.Create:
+		n.Created++
+	case plan.Modify:
+		n.Updated++
+	case plan.Enable:
+		n.Enabled++
+	case plan.Disable:
+		n.Disabled++
+	case plan.Delete:
+		n.Deleted++
+	case plan.StagedDelete:
+		n.Staged++
+	case plan.None:
+		n.Unchanged++
+	case plan.Other:
+		n.Skipped++
+	}
+}
+
+func merge(to, from *store.Batch) {
+	to.Work = append(to.Work, from.Work...)
+	to.Stages = append(to.Stages, from.Stages...)
+	to.Objects = append(to.Objects, from.Objects...)
+	to.Touched = append(to.Touched, from.Touched...)
+	to.Forget = append(to.Forget, from.Forget...)
+	to.Project = append(to.Project, from.Project...)
+	to.Members = append(to.Members, from.Members...)
+	to.Unmember = append(to.Unmember, from.Unmember...)
+	to.Unresolved = append(to.Unresolved, from.Unresolved...)
+	to.Resolved = append(to.Resolved, from.Resolved...)
+	to.Escrows = append(to.Escrows, from.Escrows...)
+	to.Unescrow = append(to.Unescrow, from.Unescrow...)
+	to.Staged = append(to.Staged, from.Staged...)
+	to.Unstage = append(to.Unstage, from.Unstage...)
+	to.Log = append(to.Log, from.Log...)
+	to.Index = append(to.Index, from.Index...)
+}

@@ -1,0 +1,174 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rollcall-id/rollcall/internal/plan"
+	"github.com/rollcall-id/rollcall/internal/store"
+)
+
+// stagedMembers is the action of a held removal of memberships.
+const stagedMembers = "removeMembers"
+
+// guard holds back what takes away more than it may (design D6): the half rule per rule, then the limit over all, then
+// memberships with a limit of their own. Operations that an administrator has allowed by name are neither counted nor
+// held.
+func (c *cycle) guard(ctx context.Context) error {
+	known, err := c.stagedBefore(ctx)
+	if err != nil {
+		return err
+	}
+	var wanted, removals int64
+	if err := c.eachTaking(ctx, func(w *store.WorkItem, t *task) bool {
+		if plan.Action(w.Action).Deprovisions() && !known[w.ObjectKey].Allowed {
+			wanted++
+		}
+		for _, ch := range t.Refs {
+			removals += int64(len(ch.Remove))
+		}
+		return false
+	}); err != nil {
+		return err
+	}
+	c.row.Held = ""
+	hold := map[string]plan.Held{}
+	for _, r := range c.rules {
+		hold[r.def.Name] = plan.HalfRule(c.readings[r.def.Name])
+		if g := c.subject.Def.Settings.DeletionGuard; hold[r.def.Name] == "" && g.Enabled && wanted > c.limit {
+			hold[r.def.Name] = plan.HeldTooMany
+		}
+	}
+	holdMembers := plan.HalfRule(c.members)
+	for _, r := range c.rules {
+		if h := plan.HalfRule(c.readings[r.def.Name]); h != "" && holdMembers == "" {
+			holdMembers = h
+		}
+	}
+	if g := c.subject.Def.Settings.MembershipGuard; holdMembers == "" && g.Enabled && removals > c.memLimit {
+		holdMembers = plan.HeldTooMany
+	}
+	err = c.eachTaking(ctx, func(w *store.WorkItem, t *task) bool {
+		if h := hold[w.Rule]; h != "" && plan.Action(w.Action).Deprovisions() && !known[w.ObjectKey].Allowed {
+			t.Held = string(h)
+			_, t.Repeat = known[w.ObjectKey]
+			t.Reason += "; held: " + h.Words(wanted, c.limit)
+			w.Action, w.Pass = string(plan.StagedDelete), passRecord
+			c.row.Held = string(h)
+			return true
+		}
+		if holdMembers != "" && removesMembers(t) && !known[w.ObjectKey].Allowed {
+			t.HoldRefs = true
+			c.row.Held = string(holdMembers)
+			return true
+		}
+		return false
+	})
+	if err != nil {
+		return err
+	}
+	return c.unstage(ctx)
+}
+
+// stagedBefore returns the operations that the guard held in earlier cycles.
+func (c *cycle) stagedBefore(ctx context.Context) (map[store.ObjectKey]store.Staged, error) {
+	staged, err := c.Store.Staged(ctx, c.subject.Job.ID)
+	if err != nil {
+		return nil, fmt.Errorf("job %s: read held operations: %w", c.subject.Job.Name, err)
+	}
+	out := make(map[store.ObjectKey]store.Staged, len(staged))
+	for _, s := range staged {
+		out[s.ObjectKey] = s
+	}
+	return out, nil
+}
+
+// unstage drops held operations whose cause has vanished: the object was looked at and keeps its access.
+func (c *cycle) unstage(ctx context.Context) error {
+	staged, err := c.Store.Staged(ctx, c.subject.Job.ID)
+	if err != nil {
+		return fmt.Errorf("job %s: read held operations: %w", c.subject.Job.Name, err)
+	}
+	if c.dry || len(staged) == 0 {
+		return nil
+	}
+	batch := &store.Batch{}
+	for _, r := range c.rules {
+		var anchors []string
+		for _, s := range staged {
+			if s.Rule == r.def.Name {
+				anchors = append(anchors, s.Anchor)
+			}
+		}
+		items, err := c.work.WorkByAnchor(ctx, c.row.ID, r.def.Name, anchors)
+		if err != nil {
+			return fmt.Errorf("cycle %s: read its work: %w", c.row.ID, err)
+		}
+		for _, s := range staged {
+			if s.Rule != r.def.Name {
+				continue
+			}
+			still := false
+			if w, ok := items[s.Anchor]; ok {
+				t, err := decodeTask(w)
+				if err != nil {
+					return err
+				}
+				still = t.Held != "" || plan.Action(w.Action).Deprovisions() || t.HoldRefs || removesMembers(t)
+			}
+			if !still {
+				batch.Unstage = append(batch.Unstage, s.ObjectKey)
+			}
+		}
+	}
+	return c.commit(ctx, batch)
+}
+
+func removesMembers(t *task) bool {
+	for _, ch := range t.Refs {
+		if len(ch.Remove) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// eachTaking visits the work items that may take something away, and stores those that visit changes.
+func (c *cycle) eachTaking(ctx context.Context, visit func(*store.WorkItem, *task) bool) error {
+	var after *store.Position
+	for {
+		items, err := c.work.WorkAt(ctx, c.row.ID, []store.Stage{store.ToExport}, after, blockSize)
+		if err != nil {
+			return fmt.Errorf("cycle %s: read its work: %w", c.row.ID, err)
+		}
+		if len(items) == 0 {
+			return nil
+		}
+		last := items[len(items)-1]
+		after = &store.Position{Pass: last.Pass, Depth: last.Depth, Rule: last.Rule, Anchor: last.Anchor}
+		batch := &store.Batch{}
+		for i := range items {
+			w := &items[i]
+			if w.Action != string(plan.Modify) && w.Action != string(plan.Enable) && !plan.Action(w.Action).Deprovisions() {
+				continue
+			}
+			t, err := decodeTask(*w)
+			if err != nil {
+				return err
+			}
+			if !visit(w, t) {
+				continue
+			}
+			done, err := finishItem(w, t)
+			if err != nil {
+				return err
+			}
+			batch.Work = append(batch.Work, *done)
+		}
+		if len(batch.Work) > 0 {
+			if err := c.commit(ctx, batch); err != nil {
+				return err
+			}
+		}
+	}
+}

@@ -1,0 +1,272 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/plan"
+	"github.com/rollcall-id/rollcall/internal/store"
+)
+
+// Plan works out what the next cycle of a job would do. It runs the very code of a cycle up to the export, over a
+// scratch work list: the source and the target are read just as the cycle would read them, and nothing is written.
+func (e *Engine) Plan(ctx context.Context, s Subject, opt Options) (Report, error) {
+	scratch, discard, err := e.Scratch(ctx, s.Job)
+	if err != nil {
+		return Report{}, fmt.Errorf("open a scratch store for the plan: %w", err)
+	}
+	rep, err := e.plan(ctx, s, opt, scratch)
+	return rep, errors.Join(err, discard())
+}
+
+func (e *Engine) plan(ctx context.Context, s Subject, opt Options, scratch Scratch) (Report, error) {
+	c := &cycle{Engine: e, subject: s, opt: opt, work: scratch, dry: true, readings: map[string]plan.Reading{}, meterWas: s.Meter.Read()}
+	var err error
+	if c.rules, err = compileRules(s); err != nil {
+		return Report{}, err
+	}
+	c.row = store.Cycle{ID: e.NewID(), JobID: s.Job.ID, Type: store.Incremental, State: store.Running, Phase: store.PhaseRead, Version: s.Job.Version, Began: e.Now()}
+	if s.Job.InitialDue || opt.Initial {
+		c.row.Type = store.Initial
+	}
+	if err := c.commit(ctx, &store.Batch{Cycle: &c.row}); err != nil {
+		return Report{}, err
+	}
+	if err := c.connect(ctx); err != nil {
+		return Report{}, err
+	}
+	if err := c.read(ctx); err != nil {
+		return Report{}, err
+	}
+	for {
+		wait, err := c.decide(ctx)
+		if err != nil {
+			return Report{}, err
+		}
+		if wait == 0 {
+			break
+		}
+		if err := c.pause(ctx, wait); err != nil {
+			return Report{}, err
+		}
+	}
+	return c.describe(ctx)
+}
+
+// describe turns the work list into the plan's document and predicts the calls that carrying it out would take.
+func (c *cycle) describe(ctx context.Context) (Report, error) {
+	rep := Report{Changes: []plan.Change{}, Counts: c.row.Counts, Warnings: c.warnings, Held: c.row.Held}
+	methods := map[connector.Operation]int64{}
+	byName := map[string]*rule{}
+	for _, r := range c.rules {
+		byName[r.def.Name] = r
+	}
+	var after *store.Position
+	for {
+		works, err := c.work.WorkAt(ctx, c.row.ID, []store.Stage{store.ToExport}, after, blockSize)
+		if err != nil {
+			return Report{}, fmt.Errorf("cycle %s: read its work: %w", c.row.ID, err)
+		}
+		if len(works) == 0 {
+			break
+		}
+		last := works[len(works)-1]
+		after = &store.Position{Pass: last.Pass, Depth: last.Depth, Rule: last.Rule, Anchor: last.Anchor}
+		if err := c.describeBlock(ctx, byName, works, &rep, methods); err != nil {
+			return Report{}, err
+		}
+	}
+	row := c.current()
+	rep.Requests = Estimate{Total: row.Requests.Total, ByMethod: row.Requests.ByMethod}
+	for op, n := range methods {
+		if n == 0 {
+			continue
+		}
+		for _, m := range c.caps.Calls[op] {
+			rep.Requests.ByMethod[m] += n
+			rep.Requests.Total += n
+		}
+	}
+	if c.caps.PerMinute > 0 {
+		rep.Requests.Minutes = float64(rep.Requests.Total) / c.caps.PerMinute
+	}
+	return rep, nil
+}
+
+func (c *cycle) describeBlock(ctx context.Context, rules map[string]*rule, works []store.WorkItem, rep *Report, methods map[connector.Operation]int64) error {
+	tasks := make([]*task, len(works))
+	var refs []identity.Ref
+	for i, w := range works {
+		t, err := decodeTask(w)
+		if err != nil {
+			return err
+		}
+		tasks[i] = t
+		if w.Action == string(plan.Create) {
+			for _, v := range t.Values {
+				refs = append(refs, v.Refs...)
+			}
+		}
+	}
+	accounts, err := c.standings(ctx, refs)
+	if err != nil {
+		return err
+	}
+	for i, w := range works {
+		t, r := tasks[i], rules[w.Rule]
+		if t.Gone && t.Prior == store.Unlinked { // forgotten without anything being done
+			continue
+		}
+		ch := plan.Change{Action: plan.Action(w.Action), Rule: w.Rule, Source: plan.Identity{ID: w.Anchor, DisplayName: t.Name},
+			Target: plan.TargetID{ID: w.Target}, Reason: t.Reason, Properties: []plan.Property{}}
+		switch {
+		case w.Action == string(plan.Create):
+			attrs, err := plan.New(r.set, t.values())
+			if err != nil {
+				return err
+			}
+			for _, a := range attrs {
+				ch.Properties = append(ch.Properties, plan.Properties(r.set, []connector.Change{{Attr: a.Name, New: a.Value}})...)
+			}
+			more, err := c.describeCreate(ctx, r, w, t, accounts, methods)
+			if err != nil {
+				return err
+			}
+			ch.Properties = append(ch.Properties, more...)
+		case w.Action == string(plan.Delete):
+			methods[connector.OpDelete]++
+		case w.Pass != passRecord:
+			ch.Properties = plan.Properties(r.set, t.changes())
+			c.describeUpdate(t, &ch, methods)
+		}
+		if t.Failed {
+			rep.Counts.Failed++
+		} else {
+			tally(&rep.Counts, ch.Action)
+		}
+		rep.Changes = append(rep.Changes, ch)
+	}
+	return nil
+}
+
+// describeCreate counts the calls of a create: the request itself, and updates for what cannot go into it.
+func (c *cycle) describeCreate(ctx context.Context, r *rule, w store.WorkItem, t *task, accounts map[identity.Ref]standing, methods map[connector.Operation]int64) ([]plan.Property, error) {
+	methods[connector.OpCreate]++
+	var props []plan.Property
+	late := int64(0)
+	for _, v := range t.Values {
+		m := &r.set.Mappings[v.Index]
+		if !m.IsReference() || v.Ignored {
+			continue
+		}
+		multi := multiValued(m)
+		now, later := 0, 0
+		for _, ref := range v.Refs {
+			s := accounts[ref]
+			if multi && ref.Kind == r.def.From || !s.coming && (s.target == "" || !s.managed) {
+				continue
+			}
+			props = append(props, plan.Property{Name: m.Target, New: ref.Anchor})
+			known, err := c.knownBefore(ctx, w, ref, s)
+			if err != nil {
+				return nil, err
+			}
+			if known && c.caps.ReferencesInCreate && (!multi || c.caps.MemberBatch == 0 || now < c.caps.MemberBatch) {
+				now++
+			} else {
+				later++
+			}
+			if !multi {
+				break
+			}
+		}
+		switch {
+		case later > 0 && multi:
+			methods[connector.OpUpdate] += batches(later, c.caps.MemberBatch)
+		case later > 0:
+			late = 1
+		}
+	}
+	methods[connector.OpUpdate] += late
+	return props, nil
+}
+
+// knownBefore tells whether the account of a reference exists when the item's own turn comes.
+func (c *cycle) knownBefore(ctx context.Context, w store.WorkItem, ref identity.Ref, s standing) (bool, error) {
+	if s.target != "" || w.Parent == ref.Anchor && w.Depth > 0 {
+		return true, nil
+	}
+	for _, r := range c.rules {
+		if r.def.From != ref.Kind {
+			continue
+		}
+		items, err := c.work.WorkByAnchor(ctx, c.row.ID, r.def.Name, []string{ref.Anchor})
+		if err != nil {
+			return false, fmt.Errorf("cycle %s: read its work: %w", c.row.ID, err)
+		}
+		if o, ok := items[ref.Anchor]; ok {
+			return before(o, w), nil
+		}
+	}
+	return false, nil
+}
+
+// before compares places in the export order.
+func before(a, b store.WorkItem) bool {
+	if a.Pass != b.Pass {
+		return a.Pass < b.Pass
+	}
+	if a.Depth != b.Depth {
+		return a.Depth < b.Depth
+	}
+	if a.Rule != b.Rule {
+		return a.Rule < b.Rule
+	}
+	return a.Anchor < b.Anchor
+}
+
+// describeUpdate counts the calls of an update and shows its references.
+func (c *cycle) describeUpdate(t *task, ch *plan.Change, methods map[connector.Operation]int64) {
+	one := len(t.Changes) > 0
+	for _, rc := range t.Refs {
+		if !rc.Multi {
+			one = true
+			p := plan.Property{Name: rc.Attr}
+			if old := t.Current.unpack().Refs[rc.Attr]; old != "" {
+				p.Old = old
+			}
+			if rc.Set != nil {
+				p.New = rc.Set.Anchor
+			}
+			ch.Properties = append(ch.Properties, p)
+			continue
+		}
+		if !t.HoldRefs {
+			methods[connector.OpUpdate] += batches(len(rc.Remove), c.caps.MemberBatch)
+			for _, m := range rc.Remove {
+				ch.Properties = append(ch.Properties, plan.Property{Name: rc.Attr, Old: m.Ref.Anchor})
+			}
+		}
+		methods[connector.OpUpdate] += batches(len(rc.Add), c.caps.MemberBatch)
+		for _, ref := range slices.Clone(rc.Add) {
+			ch.Properties = append(ch.Properties, plan.Property{Name: rc.Attr, New: ref.Anchor})
+		}
+	}
+	if one {
+		methods[connector.OpUpdate]++
+	}
+}
+
+func batches(n, size int) int64 {
+	switch {
+	case n == 0:
+		return 0
+	case size <= 0:
+		return 1
+	}
+	return int64((n + size - 1) / size)
+}

@@ -1,0 +1,430 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/mapping"
+	"github.com/rollcall-id/rollcall/internal/plan"
+	"github.com/rollcall-id/rollcall/internal/spool"
+	"github.com/rollcall-id/rollcall/internal/store"
+)
+
+// blockSize is how many changed objects are evaluated, and work items sent, between two looks at the store.
+const blockSize = 256
+
+// spoolMemory bounds what the sort of one source read holds in memory.
+const spoolMemory = 24 << 20
+
+// read fills the work list: every object that differs from what the state knows, is gone, or waits for a retry. It
+// writes nothing but the work list, so an interrupted read simply starts again.
+func (c *cycle) read(ctx context.Context) error {
+	if err := c.work.ClearWork(ctx, c.row.ID); err != nil {
+		return fmt.Errorf("cycle %s: clear its work: %w", c.row.ID, err)
+	}
+	c.row.Counts = store.Counts{}
+	c.members.Delivered, c.members.Full = 0, true
+	retry, err := c.due(ctx)
+	if err != nil {
+		return err
+	}
+	feed, changesOnly := c.subject.Source.(connector.Feed)
+	if changesOnly {
+		if c.row.Watermark, err = feed.Position(ctx); err != nil {
+			return &jobFailure{reason: quarantineSource, op: "read the source's position", err: err}
+		}
+		changesOnly = c.row.Type == store.Incremental && c.subject.Job.Watermark != ""
+	}
+	for _, r := range c.rules {
+		if changesOnly {
+			err = c.readChanges(ctx, r, feed, retry)
+			if connector.KindOf(err) == connector.KindNotFound { // the mark is too old: everything is read
+				c.warn("the source cannot say what changed since the last cycle; everything was read")
+				c.row.Type = store.Initial
+				err = c.readAll(ctx, r, retry)
+			}
+		} else {
+			err = c.readAll(ctx, r, retry)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return c.checkpoint(ctx, store.PhaseMatch)
+}
+
+// due returns which failed objects are tried again although nothing about them changed: all in a cycle that a person
+// asked for (design D17), else those whose time has come (engine.R103).
+func (c *cycle) due(ctx context.Context) (map[store.ObjectKey]waiting, error) {
+	list, err := c.Store.Escrows(ctx, c.subject.Job.ID)
+	if err != nil {
+		return nil, fmt.Errorf("job %s: read stored failures: %w", c.subject.Job.Name, err)
+	}
+	out := make(map[store.ObjectKey]waiting, len(list))
+	for _, e := range list {
+		out[e.ObjectKey] = waiting{due: c.opt.Manual || !c.Now().Before(e.NextAttempt), hash: e.Hash}
+	}
+	return out, nil
+}
+
+// waiting is a stored failure as the read needs it.
+type waiting struct {
+	due  bool // it is time to try again
+	hash hash // of the source object when it failed
+}
+
+// readAll reads every object of a rule and merges it with the state in the order of anchors (design D15): an object
+// that did not change costs one comparison of hashes.
+func (c *cycle) readAll(ctx context.Context, r *rule, retry map[store.ObjectKey]waiting) error {
+	s := spool.New(c.TempDir, spoolMemory)
+	defer s.Close()
+	reading := plan.Reading{Full: true, Managed: r.managed}
+	if err := c.fill(ctx, r, s, &reading); err != nil {
+		return err
+	}
+	c.readings[r.def.Name] = reading
+	next, stop := iter.Pull2(c.Store.Objects(ctx, c.subject.Job.ID, r.def.Name))
+	defer stop()
+	known, err, more := next()
+	blk := &block{cycle: c, rule: r}
+	var last spool.Record // key and line only
+	any := false
+	var duplicates []string
+	for rec, rerr := range s.Sorted() {
+		if rerr != nil {
+			return fmt.Errorf("rule %s: sort what was read: %w", r.def.Name, rerr)
+		}
+		if any && rec.Key == last.Key {
+			if len(duplicates) < 10 {
+				duplicates = append(duplicates, fmt.Sprintf("%q (lines %d and %d)", rec.Key, last.Line, rec.Line))
+			}
+			continue
+		}
+		any, last.Key, last.Line = true, rec.Key, rec.Line
+		c.row.Counts.Imported++
+		for more && err == nil && known.Anchor < rec.Key {
+			if err := blk.gone(ctx, known); err != nil {
+				return err
+			}
+			known, err, more = next()
+		}
+		if err != nil {
+			return fmt.Errorf("rule %s: read known objects: %w", r.def.Name, err)
+		}
+		was := store.Object{ObjectKey: store.ObjectKey{Rule: r.def.Name, Anchor: rec.Key}}
+		if more && known.Anchor == rec.Key {
+			was = known
+			known, err, more = next()
+		}
+		if err := blk.seen(ctx, was, rec.Payload, retry); err != nil {
+			return err
+		}
+	}
+	if duplicates != nil {
+		return &jobFailure{reason: quarantineSource, op: "read the source", err: &connector.Error{Kind: connector.KindInvalid, Code: codeDuplicateSource,
+			Detail: "the key occurs more than once: " + strings.Join(duplicates, ", "), Hint: "each key must stand for one object; correct the source, nothing was written"}}
+	}
+	for ; more && err == nil; known, err, more = next() {
+		if err := blk.gone(ctx, known); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("rule %s: read known objects: %w", r.def.Name, err)
+	}
+	return blk.flush(ctx)
+}
+
+// unreadable marks a payload in the spool that is no object but the reason why there is none.
+const unreadable = 0xff
+
+// fill reads the source into the spool.
+func (c *cycle) fill(ctx context.Context, r *rule, s *spool.Spool, reading *plan.Reading) error {
+	var buf []byte
+	for item, err := range c.subject.Source.Read(ctx, connector.ReadRequest{Kind: r.def.From, Attrs: r.used}) {
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return &jobFailure{reason: quarantineSource, op: "read the source", err: err}
+		}
+		switch {
+		case item.Err != nil && (item.Object == nil || item.Object.Anchor == ""):
+			reading.Incomplete = true // this row could be anybody, so nobody is taken for a leaver
+			c.row.Counts.Failed++
+			c.warn("line %d of the source could not be read: %v", item.Line, item.Err)
+			continue
+		case item.Err != nil:
+			buf = append(append(buf[:0], unreadable), item.Err.Error()...)
+			err = s.Add(item.Object.Anchor, buf, item.Line)
+		default:
+			for _, a := range item.Object.Attrs {
+				if list, ok := a.Value.([]any); ok && len(list) > 0 {
+					if _, ok := list[0].(identity.Ref); ok {
+						c.members.Delivered += int64(len(list))
+					}
+				}
+			}
+			buf = item.Object.Append(buf[:0], r.used)
+			err = s.Add(item.Object.Anchor, buf, item.Line)
+		}
+		if err != nil {
+			return fmt.Errorf("rule %s: keep what was read: %w", r.def.Name, err)
+		}
+		reading.Delivered++
+		if reading.Delivered%4096 == 0 {
+			c.tick(reading.Delivered, 0)
+		}
+	}
+	return ctx.Err()
+}
+
+// readChanges takes what a feed says has changed, and what waits for a retry or for the guard.
+func (c *cycle) readChanges(ctx context.Context, r *rule, feed connector.Feed, retry map[store.ObjectKey]waiting) error {
+	req := connector.ReadRequest{Kind: r.def.From, Attrs: r.used}
+	c.readings[r.def.Name] = plan.Reading{}
+	c.members.Full = false
+	blk := &block{cycle: c, rule: r}
+	seen := map[string]bool{}
+	var batch []connector.Item
+	take := func(item connector.Item, err error) error {
+		if err != nil {
+			return err
+		}
+		if item.Object == nil {
+			return &connector.Error{Kind: connector.KindInvalid, Op: "read changes", Err: item.Err}
+		}
+		batch = append(batch, item)
+		seen[item.Object.Anchor] = true
+		if len(batch) < blockSize {
+			return nil
+		}
+		err = blk.compare(ctx, batch, retry)
+		batch = batch[:0]
+		return err
+	}
+	for item, err := range feed.Changes(ctx, req, c.subject.Job.Watermark) {
+		if err := take(item, err); err != nil {
+			return sourceFailure(ctx, err)
+		}
+	}
+	again, err := c.pending(ctx, r, retry, seen)
+	if err != nil {
+		return err
+	}
+	if len(again) > 0 {
+		lookup, ok := c.subject.Source.(connector.Lookup)
+		if !ok {
+			return fmt.Errorf("the source %q has a change feed but cannot look objects up, which retries need", c.subject.SourceName)
+		}
+		for item, err := range lookup.Lookup(ctx, req, again) {
+			if err := take(item, err); err != nil {
+				return sourceFailure(ctx, err)
+			}
+		}
+	}
+	if err := blk.compare(ctx, batch, retry); err != nil {
+		return err
+	}
+	return blk.flush(ctx)
+}
+
+// sourceFailure makes a job failure of an error of the source; errors of the state stay what they are.
+func sourceFailure(ctx context.Context, err error) error {
+	var e *connector.Error
+	if ctx.Err() != nil || !errors.As(err, &e) || e.Kind == connector.KindNotFound {
+		return err
+	}
+	return &jobFailure{reason: quarantineSource, op: "read the source", err: err}
+}
+
+// pending lists the objects of a rule that must be looked at although the feed does not name them: failures whose time
+// has come, and operations that the guard holds, which count again in every cycle (design D6).
+func (c *cycle) pending(ctx context.Context, r *rule, retry map[store.ObjectKey]waiting, seen map[string]bool) ([]string, error) {
+	var out []string
+	for key, w := range retry {
+		if w.due && key.Rule == r.def.Name && !seen[key.Anchor] {
+			out = append(out, key.Anchor)
+		}
+	}
+	staged, err := c.Store.Staged(ctx, c.subject.Job.ID)
+	if err != nil {
+		return nil, fmt.Errorf("job %s: read held operations: %w", c.subject.Job.Name, err)
+	}
+	for _, s := range staged {
+		if s.Rule == r.def.Name && !seen[s.Anchor] && !slices.Contains(out, s.Anchor) {
+			out = append(out, s.Anchor)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// block collects objects that need a closer look, so that what the state knows of them is read in one go.
+type block struct {
+	cycle *cycle
+	rule  *rule
+	items []candidate
+}
+
+type candidate struct {
+	known   store.Object
+	hash    hash
+	payload []byte // nil when the object is gone
+	problem string
+}
+
+// seen takes an object of a full read.
+func (b *block) seen(ctx context.Context, known store.Object, payload []byte, retry map[store.ObjectKey]waiting) error {
+	h := hash(spool.Hash(b.rule.seed, payload))
+	counts := &b.cycle.row.Counts
+	if payload[0] == unreadable {
+		b.items = append(b.items, candidate{known: known, problem: string(payload[1:])})
+		return b.full(ctx)
+	}
+	failed, isFailed := retry[known.ObjectKey]
+	if known.Hash == h && !b.cycle.opt.Initial && !failed.due {
+		counts.Unchanged++
+		if known.State == store.Active || known.State == store.Disabled {
+			counts.InScope++
+		}
+		return nil
+	}
+	if isFailed && !failed.due && failed.hash == h { // it waits for its time, unless it changes before
+		counts.Failed++
+		return nil
+	}
+	b.items = append(b.items, candidate{known: known, hash: h, payload: slices.Clone(payload)})
+	return b.full(ctx)
+}
+
+// gone takes an object that the state knows and a full read did not deliver.
+func (b *block) gone(ctx context.Context, known store.Object) error {
+	b.items = append(b.items, candidate{known: known})
+	return b.full(ctx)
+}
+
+// compare takes objects that a feed delivered.
+func (b *block) compare(ctx context.Context, items []connector.Item, retry map[store.ObjectKey]waiting) error {
+	anchors := make([]string, len(items))
+	for i, it := range items {
+		anchors[i] = it.Object.Anchor
+	}
+	known, err := b.cycle.Store.ObjectsByAnchor(ctx, b.cycle.subject.Job.ID, b.rule.def.Name, anchors)
+	if err != nil {
+		return fmt.Errorf("rule %s: read known objects: %w", b.rule.def.Name, err)
+	}
+	for _, it := range items {
+		was, ok := known[it.Object.Anchor]
+		was.ObjectKey = store.ObjectKey{Rule: b.rule.def.Name, Anchor: it.Object.Anchor}
+		b.cycle.row.Counts.Imported++
+		switch {
+		case it.Gone && !ok:
+			b.cycle.row.Counts.Unchanged++
+		case it.Gone:
+			err = b.gone(ctx, was)
+		case it.Err != nil:
+			b.items = append(b.items, candidate{known: was, problem: it.Err.Error()})
+			err = b.full(ctx)
+		default:
+			err = b.seen(ctx, was, it.Object.Append(nil, b.rule.used), retry)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *block) full(ctx context.Context) error {
+	if len(b.items) < blockSize {
+		return nil
+	}
+	return b.flush(ctx)
+}
+
+// flush evaluates the collected objects and writes their work items.
+func (b *block) flush(ctx context.Context) error {
+	if len(b.items) == 0 {
+		return nil
+	}
+	c := b.cycle
+	var linked []string
+	for _, it := range b.items {
+		if it.known.State != store.Unlinked {
+			linked = append(linked, it.known.Anchor)
+		}
+	}
+	last, err := c.Store.Projections(ctx, c.subject.Job.ID, b.rule.def.Name, linked)
+	if err != nil {
+		return fmt.Errorf("rule %s: read last exported values: %w", b.rule.def.Name, err)
+	}
+	batch := &store.Batch{}
+	for _, it := range b.items {
+		w, err := b.evaluate(it, last)
+		if err != nil {
+			return err
+		}
+		if w != nil {
+			batch.Work = append(batch.Work, *w)
+		}
+	}
+	b.items = b.items[:0]
+	if len(batch.Work) == 0 {
+		return ctx.Err()
+	}
+	c.tick(c.row.Counts.Imported, 0)
+	return c.commit(ctx, batch)
+}
+
+func (b *block) evaluate(it candidate, last map[string]store.Projection) (*store.WorkItem, error) {
+	c := b.cycle
+	e := &evaluation{rule: b.rule, set: c.subject.Def.Settings, anchor: it.known.Anchor, hash: it.hash, known: it.known,
+		ctx: mapping.Context{Now: c.Now, DefaultDomain: c.subject.Def.Settings.DefaultDomain}}
+	if p, ok := last[it.known.Anchor]; ok {
+		cur, err := decodeProjection(p)
+		if err != nil {
+			return nil, err
+		}
+		e.last, e.name = cur, p.Name
+	}
+	if it.problem != "" {
+		w := &store.WorkItem{ObjectKey: it.known.ObjectKey, Target: it.known.Target}
+		t := &task{Prior: it.known.State, After: it.known.State, Name: e.name}
+		e.fail(w, t, &connector.Error{Kind: connector.KindInvalid, Code: connector.CodeUnprocessable, Detail: it.problem})
+		return finishItem(w, t)
+	}
+	if it.payload != nil {
+		o, err := identity.Decode(b.rule.def.From, it.known.Anchor, b.rule.used, it.payload)
+		if err != nil {
+			return nil, err
+		}
+		e.object = o
+	}
+	w, t, in, err := e.evaluate()
+	switch {
+	case errors.Is(err, errNothing):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	if in {
+		c.row.Counts.InScope++
+	}
+	return finishItem(w, t)
+}
+
+func finishItem(w *store.WorkItem, t *task) (*store.WorkItem, error) {
+	doc, err := t.encode()
+	if err != nil {
+		return nil, err
+	}
+	w.Doc = doc
+	return w, nil
+}

@@ -1,0 +1,361 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/mapping"
+	"github.com/rollcall-id/rollcall/internal/plan"
+	"github.com/rollcall-id/rollcall/internal/store"
+)
+
+// standing is what is known of the account of an object that is referred to.
+type standing struct {
+	target  string // anchor of its account, "" when it has none
+	managed bool   // the account is in scope; references are written to such accounts only (engine.R91)
+	coming  bool   // an account will be created for it in this cycle
+}
+
+// standings finds out about the accounts of objects, from the state and from the work of this cycle.
+func (c *cycle) standings(ctx context.Context, refs []identity.Ref) (map[identity.Ref]standing, error) {
+	out := make(map[identity.Ref]standing, len(refs))
+	for _, r := range c.rules {
+		var anchors []string
+		for _, ref := range refs {
+			if ref.Kind == r.def.From {
+				anchors = append(anchors, ref.Anchor)
+			}
+		}
+		if len(anchors) == 0 {
+			continue
+		}
+		slices.Sort(anchors)
+		anchors = slices.Compact(anchors)
+		known, err := c.Store.ObjectsByAnchor(ctx, c.subject.Job.ID, r.def.Name, anchors)
+		if err != nil {
+			return nil, fmt.Errorf("rule %s: read links: %w", r.def.Name, err)
+		}
+		var open []string
+		for _, a := range anchors {
+			if o, ok := known[a]; ok && o.Target != "" {
+				out[identity.Ref{Kind: r.def.From, Anchor: a}] = standing{target: o.Target, managed: o.State != store.Released}
+			}
+			if o := known[a]; o.Target == "" || o.State == store.Released {
+				open = append(open, a)
+			}
+		}
+		items, err := c.work.WorkByAnchor(ctx, c.row.ID, r.def.Name, open)
+		if err != nil {
+			return nil, fmt.Errorf("cycle %s: read its work: %w", c.row.ID, err)
+		}
+		for a, w := range items {
+			ref := identity.Ref{Kind: r.def.From, Anchor: a}
+			switch s := out[ref]; {
+			case w.Action == string(plan.Create) && w.Pass < passTakeAway && w.Stage != store.Finished:
+				s.coming, s.managed = true, true
+				out[ref] = s
+			case w.Target != "" && w.Pass < passTakeAway:
+				out[ref] = standing{target: w.Target, managed: true}
+			}
+		}
+	}
+	return out, nil
+}
+
+// settleReferences compares the references of linked and matched objects with what was written (engine section 9).
+func (c *cycle) settleReferences(ctx context.Context) error {
+	byName := map[string]*rule{}
+	for _, r := range c.rules {
+		byName[r.def.Name] = r
+	}
+	var after *store.Position
+	for {
+		items, err := c.work.WorkAt(ctx, c.row.ID, []store.Stage{store.ToSettle}, after, blockSize)
+		if err != nil {
+			return fmt.Errorf("cycle %s: read its work: %w", c.row.ID, err)
+		}
+		if len(items) == 0 {
+			return nil
+		}
+		last := items[len(items)-1]
+		after = &store.Position{Pass: last.Pass, Depth: last.Depth, Rule: last.Rule, Anchor: last.Anchor}
+		if err := c.settleBlock(ctx, byName, items); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *cycle) settleBlock(ctx context.Context, rules map[string]*rule, items []store.WorkItem) error {
+	tasks := make([]*task, len(items))
+	var refs []identity.Ref
+	for i, w := range items {
+		t, err := decodeTask(w)
+		if err != nil {
+			return err
+		}
+		tasks[i] = t
+		for _, v := range t.Values {
+			refs = append(refs, v.Refs...)
+		}
+	}
+	accounts, err := c.standings(ctx, refs)
+	if err != nil {
+		return err
+	}
+	for i := range items {
+		if err := c.settle(ctx, rules[items[i].Rule], &items[i], tasks[i], accounts); err != nil {
+			return err
+		}
+	}
+	if err := c.refresh(ctx, rules, items, tasks); err != nil {
+		return err
+	}
+	batch := &store.Batch{}
+	for i := range items {
+		w, t := &items[i], tasks[i]
+		if t.Current != nil && t.Current.Read && t.Matched == "" && w.Stage == store.ToSettle { // it was read just now
+			if err := c.settle(ctx, rules[w.Rule], w, t, accounts); err != nil {
+				return err
+			}
+		}
+		w.Stage = store.ToExport
+		if w.Action == string(plan.None) && len(t.Refs) > 0 {
+			w.Action = string(plan.Modify)
+		}
+		if w.Action == string(plan.None) {
+			w.Pass, t.Code = passRecord, codeRedundant
+		}
+		done, err := finishItem(w, t)
+		if err != nil {
+			return err
+		}
+		batch.Work = append(batch.Work, *done)
+	}
+	return c.commit(ctx, batch)
+}
+
+// settle compares the references of one object.
+func (c *cycle) settle(ctx context.Context, r *rule, w *store.WorkItem, t *task, accounts map[identity.Ref]standing) error {
+	if !r.def.Actions.Update || t.Soft && t.Prior != store.Active {
+		return nil
+	}
+	cur := t.Current.unpack()
+	t.Missing, t.Warn, t.Refs = nil, nil, nil
+	for _, v := range t.Values {
+		m := &r.set.Mappings[v.Index]
+		if !m.IsReference() || v.Ignored || m.Apply == mapping.OnCreate && t.Prior != store.Unlinked {
+			continue
+		}
+		ch := refChange{Attr: m.Target, Multi: multiValued(m)}
+		if ch.Multi {
+			if err := c.compareMembers(ctx, r, w, t, v.Refs, accounts, &ch); err != nil {
+				return err
+			}
+		} else {
+			compareOne(w, t, m, v.Refs, cur.Refs[m.Target], accounts, &ch)
+		}
+		if !ch.empty() {
+			t.Refs = append(t.Refs, ch)
+		}
+	}
+	return nil
+}
+
+// compareOne compares a reference with one value, a manager.
+func compareOne(w *store.WorkItem, t *task, m *mapping.Mapping, want []identity.Ref, have string, accounts map[identity.Ref]standing, ch *refChange) {
+	if len(want) == 0 {
+		ch.Clear = m.FlowNull && have != "" // engine.R101
+		return
+	}
+	ref := want[0]
+	switch s := accounts[ref]; {
+	case s.target != "" && s.target == have:
+	case s.coming, s.target != "" && s.managed:
+		ch.Set = &ref
+	default:
+		t.unresolved(w.ObjectKey, m.Target, ref)
+	}
+}
+
+// compareMembers compares a reference with many values with what was written to the target.
+func (c *cycle) compareMembers(ctx context.Context, r *rule, w *store.WorkItem, t *task, want []identity.Ref, accounts map[identity.Ref]standing, ch *refChange) error {
+	written, err := c.Store.Members(ctx, c.subject.Job.ID, w.ObjectKey, ch.Attr)
+	if err != nil {
+		return fmt.Errorf("rule %s: read the members written for %q: %w", r.def.Name, w.Anchor, err)
+	}
+	i := 0
+	for _, ref := range want { // both in the order of kind and anchor
+		for ; i < len(written) && mapping.CompareRefs(written[i].Ref, ref) < 0; i++ {
+			ch.Remove = append(ch.Remove, written[i])
+		}
+		s := accounts[ref]
+		if i < len(written) && written[i].Ref == ref {
+			if s.target == "" || s.target == written[i].Target {
+				i++
+				continue
+			}
+			ch.Remove = append(ch.Remove, written[i]) // the member has another account now
+			i++
+		}
+		switch {
+		case ref.Kind == r.def.From: // engine.R99: a group within a group is not written
+		case s.coming, s.target != "" && s.managed:
+			ch.Add = append(ch.Add, ref)
+		default: // engine.R96
+			t.unresolved(w.ObjectKey, ch.Attr, ref)
+		}
+	}
+	ch.Remove = append(ch.Remove, written[i:]...)
+	return nil
+}
+
+// unresolved notes a reference to an object without an account: a warning, healed later (design D4).
+func (t *task) unresolved(owner store.ObjectKey, attr string, ref identity.Ref) {
+	t.Missing = append(t.Missing, store.Unresolved{Owner: owner, Attr: attr, Ref: ref})
+	if len(t.Warn) < 5 {
+		t.Warn = append(t.Warn, fmt.Sprintf("%s: %s %s has no account in the target yet", attr, strings.ToLower(string(ref.Kind)), ref.Anchor))
+	}
+}
+
+// heal plans the writing of references whose referent has an account now, or gets one in this cycle (design D4).
+func (c *cycle) heal(ctx context.Context) error {
+	var chunk []store.Unresolved
+	for u, err := range c.Store.Unresolved(ctx, c.subject.Job.ID) {
+		if err != nil {
+			return fmt.Errorf("job %s: read unresolved references: %w", c.subject.Job.Name, err)
+		}
+		if chunk = append(chunk, u); len(chunk) >= blockSize {
+			if err := c.healChunk(ctx, chunk); err != nil {
+				return err
+			}
+			chunk = chunk[:0]
+		}
+	}
+	return c.healChunk(ctx, chunk)
+}
+
+func (c *cycle) healChunk(ctx context.Context, chunk []store.Unresolved) error {
+	refs := make([]identity.Ref, len(chunk))
+	for i, u := range chunk {
+		refs[i] = u.Ref
+	}
+	accounts, err := c.standings(ctx, refs)
+	if err != nil {
+		return err
+	}
+	for _, r := range c.rules {
+		owners := map[string][]store.Unresolved{}
+		var anchors []string
+		for _, u := range chunk {
+			if s := accounts[u.Ref]; u.Owner.Rule != r.def.Name || !s.coming && (s.target == "" || !s.managed) {
+				continue
+			}
+			if owners[u.Owner.Anchor] == nil {
+				anchors = append(anchors, u.Owner.Anchor)
+			}
+			owners[u.Owner.Anchor] = append(owners[u.Owner.Anchor], u)
+		}
+		if len(anchors) == 0 || !r.def.Actions.Update {
+			continue
+		}
+		if err := c.healOwners(ctx, r, anchors, owners); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// healOwners adds the references to the work of their owners. An owner that the cycle works on anyway compares its
+// references itself, so only those without work, or with a healing that an earlier chunk began, are looked at.
+func (c *cycle) healOwners(ctx context.Context, r *rule, anchors []string, owners map[string][]store.Unresolved) error {
+	items, err := c.work.WorkByAnchor(ctx, c.row.ID, r.def.Name, anchors)
+	if err != nil {
+		return fmt.Errorf("cycle %s: read its work: %w", c.row.ID, err)
+	}
+	links, err := c.Store.ObjectsByAnchor(ctx, c.subject.Job.ID, r.def.Name, anchors)
+	if err != nil {
+		return fmt.Errorf("rule %s: read links: %w", r.def.Name, err)
+	}
+	last, err := c.Store.Projections(ctx, c.subject.Job.ID, r.def.Name, anchors)
+	if err != nil {
+		return fmt.Errorf("rule %s: read last exported values: %w", r.def.Name, err)
+	}
+	batch := &store.Batch{}
+	for _, a := range anchors {
+		w, busy := items[a]
+		var t *task
+		link := links[a]
+		switch {
+		case busy:
+			if t, err = decodeTask(w); err != nil {
+				return err
+			}
+			if !t.Heal {
+				continue
+			}
+		case link.State != store.Active && link.State != store.Disabled:
+			continue
+		default:
+			p := last[a]
+			cur, err := decodeProjection(p)
+			if err != nil {
+				return err
+			}
+			if c.readings[r.def.Name].Full { // the read has counted it as unchanged
+				c.row.Counts.Unchanged--
+			}
+			t = &task{Name: p.Name, Hash: link.Hash, Prior: link.State, After: link.State, Confirm: link.Confirmed, Heal: true, Current: packCurrent(cur)}
+			w = store.WorkItem{ObjectKey: link.ObjectKey, Stage: store.ToExport, Pass: r.pass(passUpdate), Action: string(plan.Modify), Target: link.Target}
+		}
+		t.heal(r, owners[a])
+		done, err := finishItem(&w, t)
+		if err != nil {
+			return err
+		}
+		batch.Work = append(batch.Work, *done)
+	}
+	if len(batch.Work) == 0 {
+		return nil
+	}
+	return c.commit(ctx, batch)
+}
+
+func (t *task) heal(r *rule, refs []store.Unresolved) {
+	for _, u := range refs {
+		i := slices.IndexFunc(t.Refs, func(ch refChange) bool { return ch.Attr == u.Attr })
+		if i < 0 {
+			k := slices.IndexFunc(r.set.Mappings, func(m mapping.Mapping) bool { return m.Target == u.Attr })
+			if k < 0 { // the mapping is gone
+				continue
+			}
+			t.Refs = append(t.Refs, refChange{Attr: u.Attr, Multi: multiValued(&r.set.Mappings[k])})
+			i = len(t.Refs) - 1
+		}
+		if t.Refs[i].Multi {
+			t.Refs[i].Add = append(t.Refs[i].Add, u.Ref)
+		} else {
+			ref := u.Ref
+			t.Refs[i].Set = &ref
+		}
+		if len(t.Refs) == 1 && len(t.Refs[0].Add) <= 1 {
+			t.Reason = fmt.Sprintf("%s %s has an account now", u.Attr, u.Ref.Anchor)
+		} else {
+			t.Reason = "objects that it refers to have accounts now"
+		}
+	}
+}
+
+// orderCreates puts creates into management order, so that a manager's account exists before that of who reports to
+// them and goes into the create request (design D1).
+func (c *cycle) orderCreates(ctx context.Context, r *rule) error {
+	if !c.caps.ReferencesInCreate {
+		return nil
+	}
+	if _, err := c.work.SetDepths(ctx, c.row.ID, r.pass(passCreate)); err != nil {
+		return fmt.Errorf("cycle %s: order its creates: %w", c.row.ID, err)
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/plan"
+	"github.com/rollcall-id/rollcall/internal/store"
+)
+
+// refresh reads accounts before they are updated, where the stored values cannot be relied on (design D1,
+// readBeforeWrite), and decides again with what the target has. It is part of deciding and not of writing, so that a
+// plan shows what a cycle will do.
+func (c *cycle) refresh(ctx context.Context, rules map[string]*rule, items []store.WorkItem, tasks []*task) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(c.caps.Concurrency)
+	for i := range items {
+		w, t := &items[i], tasks[i]
+		if !c.stale(w, t) {
+			continue
+		}
+		g.Go(func() error {
+			got, err := c.patiently(gctx, func() (*plan.Current, error) {
+				o, err := c.subject.Target.Get(gctx, rules[w.Rule].def.To, w.Target)
+				if err != nil {
+					return nil, err
+				}
+				return asCurrent(o), nil
+			})
+			switch {
+			case err == nil:
+				t.Current, t.Confirm, t.Refs = packCurrent(got), c.Now(), nil
+				decideUpdate(rules[w.Rule], w, t, t.values(), got)
+				return nil
+			case connector.KindOf(err) == connector.KindNotFound: // the write will meet the same, and knows what to do
+				return nil
+			case react(gctx, err) == failObject || react(gctx, err) == lookAgain:
+				code, reason := failureOf(err)
+				failTask(w, t, code, reason)
+				return nil
+			}
+			return &jobFailure{reason: quarantineConnection, op: "read accounts before updating them", err: err}
+		})
+	}
+	return g.Wait()
+}
+
+// stale tells whether an account must be read before it is updated.
+func (c *cycle) stale(w *store.WorkItem, t *task) bool {
+	touches := w.Action != string(plan.None) || slices.ContainsFunc(t.Refs, func(r refChange) bool { return !r.Multi })
+	if w.Stage != store.ToSettle || t.Matched != "" || !touches {
+		return false
+	}
+	switch c.caps.ReadBeforeWrite {
+	case connector.ReadAlways:
+		return true
+	case connector.ReadNever:
+		return false
+	case connector.ReadStale:
+	}
+	return len(c.caps.Calls[connector.OpGet]) > 0 && c.Now().Sub(t.Confirm) > c.subject.Def.Settings.Reconcile
+}
+
+// patiently repeats a read while the target asks for a pause.
+func (c *cycle) patiently(ctx context.Context, read func() (*plan.Current, error)) (*plan.Current, error) {
+	for {
+		got, err := read()
+		if err == nil || ctx.Err() != nil || react(ctx, err) != putBack {
+			return got, err
+		}
+		t := time.NewTimer(max(connector.AsError(err).RetryAfter, time.Second))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return nil, ctx.Err()
+		case <-t.C:
+		}
+	}
+}
