@@ -1,0 +1,69 @@
+package gallery
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+)
+
+//go:embed apps/*.yaml
+var files embed.FS
+
+// ErrUnknown is the error of Get for an id that no template has.
+var ErrUnknown = errors.New("no such template")
+
+// The files are part of the binary and every one of them is read by the tests, so reading them once and keeping the
+// result is a matter of speed alone.
+var builtin = sync.OnceValues(func() ([]*Template, error) { return load(files) })
+
+// List returns all templates, sorted by id.
+func List() ([]*Template, error) {
+	all, err := builtin()
+	return slices.Clone(all), err
+}
+
+// Get returns the template with this id, or an error that is ErrUnknown and names the ids there are.
+func Get(id string) (*Template, error) {
+	all, err := builtin()
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(all))
+	for i, t := range all {
+		if t.ID == id {
+			return t, nil
+		}
+		ids[i] = t.ID
+	}
+	return nil, fmt.Errorf("template %q: %w; there are %s", id, ErrUnknown, strings.Join(ids, ", "))
+}
+
+// load reads every template file under apps.
+func load(fsys fs.FS) ([]*Template, error) {
+	names, err := fs.Glob(fsys, "apps/*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("list the templates: %w", err)
+	}
+	slices.Sort(names)
+	out := make([]*Template, 0, len(names))
+	for _, name := range names {
+		data, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return nil, fmt.Errorf("template: %w", err)
+		}
+		t, err := Parse(data)
+		if err != nil {
+			return nil, fmt.Errorf("template %s: %w", name, err)
+		}
+		if want := strings.TrimSuffix(path.Base(name), ".yaml"); t.ID != want {
+			return nil, fmt.Errorf("template %s: its id is %q; call the file %s.yaml or the template %s", name, t.ID, t.ID, want)
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
