@@ -1,0 +1,256 @@
+package expr
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func vectorExpressions(tb testing.TB) []string {
+	tb.Helper()
+	data, err := os.ReadFile("testdata/expressions.json")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var vectors []vector
+	if err := json.Unmarshal(data, &vectors); err != nil {
+		tb.Fatal(err)
+	}
+	var out []string
+	for _, v := range vectors {
+		out = append(out, v.Expression)
+	}
+	for _, f := range Functions() {
+		for _, ex := range f.Examples {
+			out = append(out, ex.Expression)
+		}
+	}
+	return out
+}
+
+// quietEnv has everything but randomness, so that two evaluations can be compared.
+func quietEnv() *Env {
+	env := testEnv(object{
+		"a": "x", "b": "2025-07-30", "n": 7, "f": 1.5, "t": true, "list": []any{"a", "b", "a"}, "one": []string{"solo"}, "empty": "", "null": nil,
+		"map": map[string]any{"value": "v", "displayName": "D", "id": "1"}, "mail": "ada@contoso.com", "when": time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC),
+	})
+	env.Rand = nil
+	env.Exists = taken("x", "ada@contoso.com")
+	return env
+}
+
+// FuzzCompile: compiling gives a program or an error of this package. The canonical text of a program compiles
+// to the same canonical text, and to the same result or kind of error; so do the stored form and the explanation.
+func FuzzCompile(f *testing.F) {
+	for _, e := range vectorExpressions(f) {
+		f.Add(e)
+	}
+	for _, e := range []string{`IIF([a]="x",[n],[list])`, `Switch([null], [map], "", [one])`, `[a[b"c]d"].e]`, `Join("\"\\", &hfF, -1.50, TRUE)`, `((`, "\xff"} {
+		f.Add(e)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := Compile(text)
+		if err != nil {
+			checkCompileError(t, text, err)
+			return
+		}
+		canonical := p.String()
+		again, err := Compile(canonical)
+		if err != nil {
+			if isLimit(err) { // blanks after commas can make a text longer than allowed
+				return
+			}
+			t.Fatalf("%q prints as %q, which does not compile: %v", text, canonical, err)
+		}
+		if again.String() != canonical {
+			t.Fatalf("%q prints as %q and then as %q", text, canonical, again)
+		}
+		if diff := cmp.Diff(p.Attributes(), again.Attributes()); diff != "" {
+			t.Fatalf("attributes of %q and %q (-first +second):\n%s", text, canonical, diff)
+		}
+		want := outcome(t, p)
+		if diff := cmp.Diff(want, outcome(t, again)); diff != "" {
+			t.Fatalf("%q and %q differ (-first +second):\n%s", text, canonical, diff)
+		}
+		stored, err := CompileSource(p.Source())
+		if err != nil || stored.String() != canonical {
+			t.Fatalf("the stored form of %q is %v, error %v", text, stored, err)
+		}
+		step := p.Explain(quietEnv())
+		got := any(step.Value)
+		if step.Err != nil {
+			got = "error " + string(step.Err.Kind)
+		}
+		if !step.Evaluated || !cmp.Equal(want, got) {
+			t.Fatalf("%q: explained as %v, evaluated as %v", text, got, want)
+		}
+	})
+}
+
+func isLimit(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind == KindLimit
+}
+
+func checkCompileError(t *testing.T, text string, err error) {
+	t.Helper()
+	var all Errors
+	switch e := err.(type) { //nolint:errorlint // the types that Compile promises
+	case *Error:
+		all = Errors{e}
+	case Errors:
+		all = e
+	default:
+		t.Fatalf("%q: error of type %T", text, err)
+	}
+	for _, e := range all {
+		if e.Pos < 0 || e.Pos > len(text) || e.Line < 1 || e.Column < 1 || e.Message == "" || e.Kind == "" {
+			t.Fatalf("%q: incomplete error %+v", text, e)
+		}
+		if !strings.Contains(e.Render(), "^") {
+			t.Fatalf("%q: no caret in %q", text, e.Render())
+		}
+	}
+}
+
+// outcome gives the value, or the kind of the error, and checks what holds for every result.
+func outcome(t *testing.T, p *Program) any {
+	t.Helper()
+	v, err := p.Eval(quietEnv())
+	if err != nil {
+		e, ok := err.(*Error) //nolint:errorlint // the type that Eval promises
+		if !ok || e.Line < 1 || e.Message == "" {
+			t.Fatalf("%s: error %#v", p, err)
+		}
+		return "error " + string(e.Kind)
+	}
+	switch x := v.(type) {
+	case nil, bool, int64, float64, map[string]any, Signal:
+	case string:
+		if len(x) > MaxText {
+			t.Fatalf("%s: a text of %d bytes", p, len(x))
+		}
+	case time.Time:
+		if x.Location() != time.UTC {
+			t.Fatalf("%s: time zone %v", p, x.Location())
+		}
+	case []any:
+		if len(x) == 0 || len(x) > MaxElements {
+			t.Fatalf("%s: a list of %d elements", p, len(x))
+		}
+	case int: // a direct mapping gives numbers in their canonical width
+		t.Fatalf("%s: a value of type int", p)
+	default:
+		t.Fatalf("%s: a value of type %T", p, v)
+	}
+	return v
+}
+
+// FuzzDateFormat: what a format prints, the same format reads back to the same text.
+func FuzzDateFormat(f *testing.F) {
+	for _, s := range []string{"yyyy-MM-dd", "M/d/yyyy h:mm:ss tt", "yyyyMMddHHmmss.fffZ", "ddd, dd MMM yyyy", "o", "'on' d. MMMM yyyy", "HH:mm:ss.FFFzzz", `yy\d%d`} {
+		f.Add(s, int64(638000000000000000))
+	}
+	f.Fuzz(func(t *testing.T, format string, ticks int64) {
+		df, err := parseDateFormat(format)
+		if err != nil {
+			if err.Kind != KindArgument {
+				t.Fatalf("%q: %v", format, err)
+			}
+			return
+		}
+		if ticks < 0 {
+			ticks = -(ticks + 1)
+		}
+		text := string(df.append(nil, ticks%endOfCalendar))
+		st := newState(testEnv(nil))
+		read, err := df.parse(st, text, dateStyles{})
+		if err != nil {
+			return // formats can be ambiguous, as in Md
+		}
+		if !ambiguous(df) {
+			if again := string(df.append(nil, read)); again != text {
+				t.Fatalf("%q writes %q and reads it as %q", format, text, again)
+			}
+		}
+	})
+}
+
+// ambiguous reports whether a format can read a text in another way than it was written: parts of variable length side by
+// side, a part twice, 12 hours without AM and PM, a year or part of the date left out.
+func ambiguous(df dateFormat) bool {
+	seen := map[byte]int{}
+	for i, p := range df {
+		seen[p.letter]++
+		if p.letter != 0 && p.letter != 't' && seen[p.letter] > 1 {
+			return true
+		}
+		next := i+1 < len(df)
+		if p.letter != 0 && p.count == 1 && next && (df[i+1].letter != 0 || isDigit(df[i+1].literal[0])) {
+			return true
+		}
+	}
+	weekday := false
+	for _, p := range df {
+		weekday = weekday || p.letter == 'd' && p.count > 2
+	}
+	short := false
+	for _, p := range df {
+		short = short || p.letter == 'y' && p.count != 4
+	}
+	return short || weekday || seen['y'] == 0 || seen['M'] == 0 || seen['d'] == 0 || seen['h'] > 0 || seen['t'] > 0 || seen['F'] > 0
+}
+
+// FuzzRegexEngines: where the fast engine is used, it gives what the .NET engine gives.
+func FuzzRegexEngines(f *testing.F) {
+	for _, p := range []string{
+		`[()\s-]+`, `\+(?<code>\d*) (?<number>.*)`, `^(\w+)@(?<d>.+)$`, `(a|ab)(c|bcd)(d*)`, `a*`, `(.*?)(?<id>.{0,8})$`, `[]a]+`, `[^]a]`, `\bx\B`,
+		`(?<a>x)(y)(?<b>z)`, `a{2,3}?`, `(?:a|(b))+`, `x|`, `^$`, `\S+\D\W`, `[a-z-[aeiou]]`, `a{,3}`, `\_`, `(?i)k`, `[[:alpha:]]`, `.`, `(a+|b)+?c`,
+	} {
+		f.Add(p, "aab bcd +49 30\n")
+		f.Add(p, "xyz x@y éx \v")
+	}
+	f.Fuzz(func(t *testing.T, pattern, text string) {
+		if len(pattern) > 40 || len(text) > 40 || strings.ToValidUTF8(pattern+text, "") != pattern+text {
+			return
+		}
+		r, err := compileRegex(pattern)
+		if err != nil || r.fast == nil {
+			return
+		}
+		slow := &Regex{net: r.net, names: r.names}
+		a, errA := r.MatchString(text)
+		b, errB := slow.MatchString(text)
+		if a != b || (errA == nil) != (errB == nil) {
+			t.Fatalf("%q in %q: %v and %v, errors %v and %v", pattern, text, a, b, errA, errB)
+		}
+		groups := len(r.fastGroups)
+		mine, _, err1 := r.first(text)
+		theirs, _, err2 := slow.first(text)
+		if err1 != nil || err2 != nil {
+			t.Fatalf("%q in %q: errors %v and %v", pattern, text, err1, err2)
+		}
+		if a {
+			for g := range groups {
+				s1, e1, ok1 := mine.span(g)
+				s2, e2, ok2 := theirs.span(g)
+				if s1 != s2 || e1 != e2 || ok1 != ok2 {
+					t.Fatalf("%q in %q, group %d: %d-%d %v and %d-%d %v", pattern, text, g, s1, e1, ok1, s2, e2, ok2)
+				}
+			}
+		}
+		for _, by := range []string{"", "<>", "<$1>", "$&$&"} {
+			st := newState(&Env{})
+			x, errX := r.replaceAll(st, text, r.parseReplacement(by))
+			y, errY := slow.replaceAll(st, text, slow.parseReplacement(by))
+			if x != y || (errX == nil) != (errY == nil) {
+				t.Fatalf("%q in %q by %q: %q and %q, errors %v and %v", pattern, text, by, x, y, errX, errY)
+			}
+		}
+	})
+}

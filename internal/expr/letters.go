@@ -1,0 +1,233 @@
+package expr
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Case mapping is letter by letter, as in .NET: the length in characters never changes, and ß has no upper
+// case.
+
+// mapping gives the letter case mapping of a culture. "" is the invariant culture.
+type mapping uint8
+
+const (
+	invariant mapping = iota
+	common            // every culture but the Turkic ones
+	turkic            // Turkish and Azerbaijani: i and İ, ı and I are pairs
+)
+
+// changeCase is ToLower and ToUpper. A constant culture is looked up when the expression is compiled.
+func changeCase(culture *value, convert func(mapping, string) string) applyFn {
+	if culture != nil {
+		m, err := mappingOf(*culture)
+		return func(_ *state, a []value) (value, *Error) {
+			if err != nil {
+				return value{}, err.again()
+			}
+			return textValue(convert(m, a[0].s)), nil
+		}
+	}
+	return func(_ *state, a []value) (value, *Error) {
+		m, err := mappingOf(a[1])
+		if err != nil {
+			return value{}, err
+		}
+		return textValue(convert(m, a[0].s)), nil
+	}
+}
+
+func mappingOf(culture value) (mapping, *Error) {
+	if culture.isEmpty() {
+		return invariant, nil
+	}
+	tag, err := language.Parse(culture.s)
+	if err != nil {
+		return invariant, newError(KindArgument, "the culture is not known").
+			hint("cultures are written like en-US or tr-TR").forArg(1)
+	}
+	switch base, _ := tag.Base(); base.String() {
+	case "tr", "az":
+		return turkic, nil
+	}
+	return common, nil
+}
+
+func (m mapping) toLower(s string) string {
+	if m != turkic && isASCII(s) {
+		return strings.ToLower(s)
+	}
+	return strings.Map(m.lower, s)
+}
+
+func (m mapping) toUpper(s string) string {
+	if m != turkic && isASCII(s) {
+		return strings.ToUpper(s)
+	}
+	return strings.Map(m.upper, s)
+}
+
+func (m mapping) lower(r rune) rune {
+	switch {
+	case m == turkic:
+		return unicode.TurkishCase.ToLower(r)
+	case r == 'İ' && m == invariant: // the invariant culture of .NET leaves it alone
+		return r
+	}
+	return unicode.ToLower(r)
+}
+
+func (m mapping) upper(r rune) rune {
+	switch {
+	case m == turkic:
+		return unicode.TurkishCase.ToUpper(r)
+	case r == 'ı' && m == invariant: // the invariant culture of .NET leaves it alone
+		return r
+	}
+	return unicode.ToUpper(r)
+}
+
+func isASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// properCase is PCase. A word begins at its first letter; with separators given, after each of them and
+// nowhere else (O-21).
+func properCase(s string, given bool, separators string) string {
+	atStart, inWord := true, false
+	return strings.Map(func(r rune) rune {
+		var separates bool
+		if given {
+			separates = strings.ContainsRune(separators, r)
+		} else {
+			// As in .NET a plain apostrophe within a word does not begin a new one: St John's.
+			separates = isWordSeparator(r) && (r != '\'' || !inWord)
+		}
+		if separates {
+			atStart, inWord = true, false
+			return r
+		}
+		inWord = true
+		if atStart && unicode.IsLetter(r) {
+			atStart = false
+			return invariant.upper(r)
+		}
+		return invariant.lower(r)
+	}, s)
+}
+
+// isWordSeparator reports whether a character is of the categories Zs Zl Zp Cc Cf Pc Pd Ps Pe Pi Pf Po Sm
+// Sc Sk So.
+func isWordSeparator(r rune) bool {
+	return unicode.In(r, unicode.Z, unicode.Cc, unicode.Cf, unicode.P, unicode.S)
+}
+
+// withoutDiacritics is NormalizeDiacritics: decompose, drop the combining marks of Latin letters, write
+// out the letters that have no decomposition, compose.
+func withoutDiacritics(st *state, s string) string {
+	if isASCII(s) {
+		return s
+	}
+	if plain, ok := plainLatin(st, s); ok {
+		return plain
+	}
+	return plainText(st, s)
+}
+
+// plainLatin does the work for texts of precomposed Latin letters, which are most: there each character can
+// be looked at on its own.
+func plainLatin(st *state, s string) (string, bool) {
+	const firstMark = 0x300
+	out := st.buf[:0]
+	for i := 0; i < len(s); {
+		if s[i] < utf8.RuneSelf {
+			out = append(out, s[i])
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r >= firstMark {
+			return "", false
+		}
+		if d := norm.NFD.PropertiesString(s[i:]).Decomposition(); d != nil {
+			r, _ = utf8.DecodeRune(d) // the marks follow
+		}
+		if plain := spelledOut(r); plain != "" {
+			out = append(out, plain...)
+		} else {
+			out = utf8.AppendRune(out, r)
+		}
+		i += size
+	}
+	st.buf = out[:0]
+	return string(out), true
+}
+
+func plainText(st *state, s string) string {
+	out := st.buf[:0]
+	latin := false
+	st.decomposed = norm.NFD.AppendString(st.decomposed[:0], s)
+	for rest := st.decomposed; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		switch {
+		case r < utf8.RuneSelf:
+			latin = 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+			out = append(out, byte(r))
+		case 0x300 <= r && r <= 0x36F:
+			// Marks of other scripts are part of the spelling (O-22).
+			if !latin {
+				out = append(out, rest[:size]...)
+			}
+		default:
+			latin = unicode.Is(unicode.Latin, r)
+			if plain := spelledOut(r); plain != "" {
+				out = append(out, plain...)
+			} else {
+				out = append(out, rest[:size]...)
+			}
+		}
+		rest = rest[size:]
+	}
+	st.buf = out[:0]
+	if norm.NFC.IsNormal(out) {
+		return string(out)
+	}
+	return string(norm.NFC.Bytes(out))
+}
+
+func spelledOut(r rune) string {
+	switch r {
+	case 'ø':
+		return "oe"
+	case 'Ø':
+		return "OE"
+	case 'æ':
+		return "ae"
+	case 'Æ':
+		return "AE"
+	case 'œ':
+		return "oe"
+	case 'Œ':
+		return "OE"
+	case 'ß':
+		return "ss"
+	case 'ẞ':
+		return "SS"
+	case 'ł':
+		return "l"
+	case 'Ł':
+		return "L"
+	case 'ı':
+		return "i"
+	}
+	return ""
+}
