@@ -8,10 +8,14 @@
 //	read.go        the source against the state, merged in the order of anchors (design D15)
 //	evaluate.go    one object: scope, mapping, what follows for its account
 //	accounts.go    matching: the index of accounts, filter queries, what the answers mean
+//	refresh.go     accounts read before they are updated, where the settings ask for it
 //	references.go  managers and members: compared, ordered, healed (design D1, D4)
 //	guard.go       what is held back (design D6)
 //	export.go      the work list, sent by many workers in a set order, committed in groups
-//	write.go       one object, written
+//	write.go       one object, written; write_references.go its manager or members
+//	outcome.go     what is remembered of it afterwards
+//
+// plan.go runs the same code up to the export and tells what would be sent.
 //
 // task.go holds what is remembered of an object between these steps, record.go makes log records, failure.go is the one
 // place that reacts to errors. The engine sees connectors and the store through interfaces only.

@@ -83,7 +83,7 @@ func (e *evaluation) unlinked(w *store.WorkItem, t *task, in bool) {
 		t.After = store.Active
 		t.Reason = "in scope, and has no account yet"
 		for _, v := range t.Values {
-			if len(v.Refs) > 0 && !e.multi(v.Index) && v.Refs[0].Kind == e.rule.def.From {
+			if len(v.Refs) > 0 && !e.rule.set.Mappings[v.Index].Def.MultiValued && v.Refs[0].Kind == e.rule.def.From {
 				w.Parent = v.Refs[0].Anchor
 				break
 			}
@@ -326,15 +326,6 @@ func (e *evaluation) protectedLast() bool {
 		qs = append(qs, match.Question{Attr: attr, Value: mapping.Text(e.last.Value(attr))})
 	}
 	return e.protected(qs)
-}
-
-// multi tells whether a reference mapping takes several values.
-func (e *evaluation) multi(index int) bool { return multiValued(&e.rule.set.Mappings[index]) }
-
-// multiValued tells whether a reference attribute takes several values: what the schema says, and for an attribute
-// the schema does not know, whether it is the member list of RFC 7643 section 4.2.
-func multiValued(m *mapping.Mapping) bool {
-	return m.Def.MultiValued || m.Def.Untyped() && m.Target == "members"
 }
 
 func (e *evaluation) skip(w *store.WorkItem, t *task, code, reason string) {

@@ -163,7 +163,7 @@ func (c *cycle) describeCreate(ctx context.Context, r *rule, w store.WorkItem, t
 		if !m.IsReference() || v.Ignored {
 			continue
 		}
-		multi := multiValued(m)
+		multi := m.Def.MultiValued
 		now, later := 0, 0
 		for _, ref := range v.Refs {
 			s := accounts[ref]

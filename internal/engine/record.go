@@ -9,18 +9,6 @@ import (
 	"github.com/rollcall-id/rollcall/internal/store"
 )
 
-// outcome is how the export of one task ended, as the log tells it.
-type outcome struct {
-	action plan.Action
-	status string // success, failure, skipped or warning
-	code   string
-	reason string
-	target string
-	props  []plan.Property
-	began  time.Time
-	steps  []step // of the export
-}
-
 // Statuses of a log record (engine.R145).
 const (
 	statusSuccess = "success"

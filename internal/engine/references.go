@@ -149,7 +149,7 @@ func (c *cycle) settle(ctx context.Context, r *rule, w *store.WorkItem, t *task,
 		if !m.IsReference() || v.Ignored || m.Apply == mapping.OnCreate && t.Prior != store.Unlinked {
 			continue
 		}
-		ch := refChange{Attr: m.Target, Multi: multiValued(m)}
+		ch := refChange{Attr: m.Target, Multi: m.Def.MultiValued}
 		if ch.Multi {
 			if err := c.compareMembers(ctx, r, w, t, v.Refs, accounts, &ch); err != nil {
 				return err
@@ -331,7 +331,7 @@ func (t *task) heal(r *rule, refs []store.Unresolved) {
 			if k < 0 { // the mapping is gone
 				continue
 			}
-			t.Refs = append(t.Refs, refChange{Attr: u.Attr, Multi: multiValued(&r.set.Mappings[k])})
+			t.Refs = append(t.Refs, refChange{Attr: u.Attr, Multi: r.set.Mappings[k].Def.MultiValued})
 			i = len(t.Refs) - 1
 		}
 		if t.Refs[i].Multi {

@@ -67,6 +67,10 @@ func Compile(attrs []Attribute, target *schema.Object) (*Set, error) {
 		text := a.Expression
 		if a.Reference != "" {
 			text = a.Reference
+			if m.Def.Untyped() { // the member list is the one reference of RFC 7643 with several values (section 4.2)
+				m.Def.MultiValued = a.Target == "members"
+			}
+			m.Def.Type = schema.Reference
 		}
 		if text == "" {
 			continue
@@ -125,11 +129,7 @@ func (s *Set) CanDisable() bool {
 func (s *Set) Uses() []schema.Attribute {
 	out := make([]schema.Attribute, 0, len(s.Mappings))
 	for i := range s.Mappings {
-		def := s.Mappings[i].Def
-		if s.Mappings[i].IsReference() && def.Type != schema.Reference {
-			def.Type = schema.Reference
-		}
-		out = append(out, def)
+		out = append(out, s.Mappings[i].Def)
 	}
 	return out
 }

@@ -1,0 +1,236 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/mapping"
+	"github.com/rollcall-id/rollcall/internal/plan"
+	"github.com/rollcall-id/rollcall/internal/store"
+)
+
+// outcome is how the export of one task ended, as the log tells it.
+type outcome struct {
+	action plan.Action
+	status string // success, failure, skipped or warning
+	code   string
+	reason string
+	target string
+	props  []plan.Property
+	began  time.Time
+	steps  []step // of the export
+}
+
+// store remembers the account as it is now.
+func (p *pen) store(state store.LinkState) {
+	b := &p.res.batch
+	doc, err := encodeProjection(p.cur)
+	if err != nil {
+		p.res.fatal = fmt.Errorf("remember %s: %w", p.it.Anchor, err)
+		return
+	}
+	o := store.Object{ObjectKey: p.it.ObjectKey, Hash: p.t.Hash, State: state, Target: p.it.Target, Confirmed: p.t.Confirm}
+	if p.res.written || p.t.Matched != "" {
+		o.Confirmed = p.Now()
+	}
+	if p.t.HoldRefs {
+		o.Hash = hash{} // looked at again in every cycle while it is held
+		b.Staged = append(b.Staged, store.Staged{ObjectKey: p.it.ObjectKey, Name: p.t.Name, Target: p.it.Target, Action: stagedMembers,
+			Reason: p.t.Reason, StagedAt: p.Now(), CycleID: p.row.ID})
+	} else {
+		b.Unstage = append(b.Unstage, p.it.ObjectKey)
+	}
+	b.Objects = append(b.Objects, o)
+	b.Project = append(b.Project, store.Projection{ObjectKey: p.it.ObjectKey, Name: p.t.Name, Doc: doc})
+	b.Unescrow = append(b.Unescrow, p.it.ObjectKey)
+	b.Unresolved = append(b.Unresolved, p.t.Missing...)
+	if p.it.making != nil {
+		p.it.making.target = p.it.Target
+	}
+}
+
+// bookkeep stores what needs no call: skips, failures before any request, held operations, links without a change.
+func (p *pen) bookkeep(ctx context.Context) {
+	b := &p.res.batch
+	key := p.it.ObjectKey
+	switch {
+	case p.t.Failed:
+		p.fall(ctx, p.t.Code, p.t.Reason)
+		return
+	case p.it.Action == string(plan.StagedDelete):
+		b.Staged = append(b.Staged, store.Staged{ObjectKey: key, Name: p.t.Name, Target: p.it.Target, Action: stagedAction(p.t), Reason: p.t.Reason, StagedAt: p.Now(), CycleID: p.row.ID})
+		b.Touched = append(b.Touched, store.Object{ObjectKey: key}) // looked at again in every cycle while it is held
+		p.out.status, p.out.code = statusSkipped, string(plan.StagedDelete)
+		p.res.staged = true
+		if p.t.Repeat { // logged when it was held first
+			p.out.status = ""
+		}
+		return
+	case p.t.Gone && p.t.After == store.Unlinked && p.t.Code == "":
+		b.Forget = append(b.Forget, key)
+		p.res.silent, p.out.status = true, ""
+		return
+	}
+	o := store.Object{ObjectKey: key, Hash: p.t.Hash, State: p.t.After, Target: p.it.Target, Confirmed: p.t.Confirm}
+	if p.t.Matched != "" {
+		o.Confirmed = p.Now()
+		p.cur = p.t.Current.unpack()
+		p.cur.Read = false
+		doc, err := encodeProjection(p.cur)
+		if err != nil {
+			p.res.fatal = fmt.Errorf("remember %s: %w", p.it.Anchor, err)
+			return
+		}
+		b.Project = append(b.Project, store.Projection{ObjectKey: key, Name: p.t.Name, Doc: doc})
+	}
+	b.Objects = append(b.Objects, o)
+	b.Unescrow = append(b.Unescrow, key)
+	b.Unresolved = append(b.Unresolved, p.t.Missing...)
+	p.out.status, p.out.code = statusSkipped, p.t.Code
+	switch {
+	case p.t.Code == codeRedundant && len(p.t.Warn) > 0:
+		p.out.status, p.out.code = statusWarning, codeUnresolved
+	case p.t.Code == codeRedundant && p.t.Matched == "", p.it.Action == string(plan.None) && p.t.Matched == "":
+		p.out.status = "" // unchanged objects leave no record (design D15)
+	}
+}
+
+func stagedAction(t *task) string {
+	if t.Gone && t.After == store.Unlinked || len(t.Changes) == 0 {
+		return string(plan.Delete)
+	}
+	return string(plan.Disable)
+}
+
+// withdraw takes back the announcement of a create that was not sent, or that the target refused to look at. One that
+// an earlier process announced stays announced: that process may have sent it.
+func (p *pen) withdraw() {
+	if p.it.Action == string(plan.Create) && p.it.Stage != store.Sending {
+		p.res.batch.Stages = append(p.res.batch.Stages, store.WorkStage{ObjectKey: p.it.ObjectKey, Stage: store.ToExport})
+	}
+}
+
+// failed reacts to the error of a call.
+func (p *pen) failed(ctx context.Context, err error) {
+	switch react(ctx, err) {
+	case putBack:
+		p.res.again = true
+		e := connector.AsError(err)
+		p.res.wait = e.RetryAfter
+		if ctx.Err() == nil && p.res.wait == 0 {
+			p.res.wait = time.Second
+		}
+		if e.NotSent || e.Kind == connector.KindRateLimited {
+			p.withdraw()
+		}
+		return
+	case failJob:
+		p.res.fatal = &jobFailure{reason: quarantineConnection, op: "write to the target", err: err}
+		return
+	case gone:
+		p.fall(ctx, connector.CodeInvalidAnchor, "the linked account no longer exists in the target; delete the link or set onMissingTarget: rematch")
+		return
+	case lookAgain, taken, failObject:
+	}
+	code, reason := failureOf(err)
+	p.fall(ctx, code, reason)
+}
+
+// fall records a failure. What was written before it stays known; the object is looked at again in a later cycle.
+func (p *pen) fall(ctx context.Context, code, reason string) {
+	b := &p.res.batch
+	key := p.it.ObjectKey
+	p.t.Code, p.t.Reason = code, reason
+	p.res.failed, p.res.brief = true, transient(code)
+	p.out.status, p.out.code, p.out.reason = statusFailure, code, reason
+	was, err := p.escrowOf(ctx, key)
+	if err != nil {
+		p.res.fatal = err
+		return
+	}
+	b.Escrows = append(b.Escrows, escrowAfter(was, key, p.t, code, reason, p.Now()))
+	o := store.Object{ObjectKey: key, State: p.t.Prior, Target: p.it.Target, Confirmed: p.t.Confirm}
+	if p.t.Prior == store.Unlinked {
+		o.Target = ""
+	}
+	b.Objects = append(b.Objects, o)
+	if p.res.written && p.cur != nil && o.Target != "" { // part of it was written
+		if doc, err := encodeProjection(p.cur); err == nil {
+			b.Project = append(b.Project, store.Projection{ObjectKey: key, Name: p.t.Name, Doc: doc})
+		}
+	}
+	if p.t.Follow {
+		p.res.silent = false
+	}
+}
+
+// escrowOf returns the stored failure of an object, nil for none. They are read once, when the first object fails.
+func (p *pen) escrowOf(ctx context.Context, key store.ObjectKey) (*store.Escrow, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.escrows == nil {
+		list, err := p.Store.Escrows(context.WithoutCancel(ctx), p.subject.Job.ID)
+		if err != nil {
+			return nil, fmt.Errorf("job %s: read stored failures: %w", p.subject.Job.Name, err)
+		}
+		p.escrows = make(map[store.ObjectKey]store.Escrow, len(list))
+		for _, e := range list {
+			p.escrows[e.ObjectKey] = e
+		}
+	}
+	if e, ok := p.escrows[key]; ok {
+		return &e, nil
+	}
+	return nil, nil
+}
+
+// compare looks whether the target's answer shows what was sent; what it shows differently is a remark in the log,
+// because it will look like a change of the target later (scim.R28).
+func (p *pen) compare(got *identity.Object, sent identity.Attrs) {
+	for _, a := range sent {
+		v, ok := got.Get(a.Name)
+		if _, isRef := a.Value.(identity.Ref); isRef || !ok {
+			continue
+		}
+		if _, isList := a.Value.([]any); isList {
+			continue
+		}
+		if !identity.Equal(v, a.Value, false) && mapping.Text(v) != mapping.Text(a.Value) {
+			p.out.steps = append(p.out.steps, step{Name: "EntryExportUpdate", Type: "export", Status: statusWarning,
+				Description: "the target stored another value than was sent for " + a.Name, Details: map[string]string{"Attribute": a.Name}})
+		}
+	}
+}
+
+func (p *pen) step(name, text string) {
+	kind := "export"
+	if name == "EntryImport" || name == "EntryImportObjectNotFound" {
+		kind = "matching"
+	}
+	p.out.steps = append(p.out.steps, step{Name: name, Type: kind, Status: statusSuccess, Description: text,
+		Details: map[string]string{"TargetAnchor": p.it.Target}})
+}
+
+// close ends the item: its stage and its log record.
+func (p *pen) close() {
+	b := &p.res.batch
+	if len(b.Work) == 0 { // else the item lives on with what has to follow
+		b.Stages = append(b.Stages, store.WorkStage{ObjectKey: p.it.ObjectKey, Stage: store.Finished, Target: p.it.Target})
+	}
+	p.res.silent = p.res.silent || p.t.Follow && !p.res.failed
+	if p.out.status == "" {
+		return
+	}
+	if p.out.status == statusSuccess && len(p.t.Warn) > 0 {
+		p.out.status, p.out.code, p.out.reason = statusWarning, codeUnresolved, p.t.Warn[0]
+	}
+	rec, err := p.record(p.r, p.it.WorkItem, p.t, p.out)
+	if err != nil {
+		p.res.fatal = err
+		return
+	}
+	b.Log = append(b.Log, rec)
+}

@@ -1,0 +1,231 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/plan"
+	"github.com/rollcall-id/rollcall/internal/store"
+)
+
+// sentRef is a reference that a create request carried.
+type sentRef struct {
+	store.Member
+	multi bool
+}
+
+// referencesFor puts into a create request the references whose accounts are known, and returns those with what has to
+// follow as an update.
+func (p *pen) referencesFor(ctx context.Context, obj *identity.Object) (sent []sentRef, later []refChange, err error) {
+	inCreate := p.referencesInCreate()
+	for _, v := range p.t.values() {
+		m := &p.r.set.Mappings[v.Index]
+		if !m.IsReference() || v.Ignored || len(v.Refs) == 0 {
+			continue
+		}
+		ch := refChange{Attr: m.Target, Multi: m.Def.MultiValued}
+		var now []any
+		for _, ref := range v.Refs {
+			if ch.Multi && ref.Kind == p.r.def.From { // engine.R99
+				continue
+			}
+			target, wait := p.resolve(ctx, p.it, ref)
+			switch {
+			case ctx.Err() != nil:
+				return nil, nil, ctx.Err()
+			case target == "" && !wait:
+				p.t.unresolved(p.it.ObjectKey, m.Target, ref)
+			case target != "" && inCreate && (!ch.Multi || p.caps.MemberBatch == 0 || len(now) < p.caps.MemberBatch):
+				now = append(now, identity.Ref{Kind: p.kindOf(ref), Anchor: target})
+				sent = append(sent, sentRef{store.Member{Owner: p.it.ObjectKey, Attr: m.Target, Ref: ref, Target: target}, ch.Multi})
+			case ch.Multi:
+				ch.Add = append(ch.Add, ref)
+			default:
+				ch.Set = &ref
+			}
+			if !ch.Multi {
+				break
+			}
+		}
+		switch {
+		case len(now) > 0 && ch.Multi:
+			obj.Attrs.Set(m.Target, now)
+		case len(now) > 0:
+			obj.Attrs.Set(m.Target, now[0])
+		}
+		if !ch.empty() {
+			later = append(later, ch)
+		}
+	}
+	return sent, later, nil
+}
+
+// kindOf is the target's kind for a source reference.
+func (p *pen) kindOf(ref identity.Ref) identity.Kind {
+	for _, r := range p.cycle.rules {
+		if r.def.From == ref.Kind {
+			return r.def.To
+		}
+	}
+	return ref.Kind
+}
+
+// kept looks which references of a create the target's answer shows. Those that it dropped are sent as an update, and
+// no further create of this job carries any (design D1).
+func (p *pen) kept(got *identity.Object, sent []sentRef) []refChange {
+	var later []refChange
+	for _, s := range sent {
+		if shows(got, s.Attr, s.Target) {
+			if s.multi {
+				p.res.batch.Members = append(p.res.batch.Members, s.Member)
+			} else {
+				p.cur.Refs[s.Attr] = s.Target
+			}
+			p.out.props = append(p.out.props, plan.Property{Name: s.Attr, New: s.Target})
+			continue
+		}
+		p.dropReferences()
+		i := slices.IndexFunc(later, func(ch refChange) bool { return ch.Attr == s.Attr })
+		if i < 0 {
+			later = append(later, refChange{Attr: s.Attr, Multi: s.multi})
+			i = len(later) - 1
+		}
+		if s.multi {
+			later[i].Add = append(later[i].Add, s.Ref)
+		} else {
+			later[i].Set = &s.Ref
+		}
+	}
+	return later
+}
+
+// join adds reference changes to others, those of one attribute together.
+func join(to, from []refChange) []refChange {
+	for _, ch := range from {
+		if i := slices.IndexFunc(to, func(o refChange) bool { return o.Attr == ch.Attr }); i >= 0 {
+			to[i].Add = append(to[i].Add, ch.Add...)
+			continue
+		}
+		to = append(to, ch)
+	}
+	return to
+}
+
+// shows tells whether an account, as the target answered it, has a reference.
+func shows(o *identity.Object, attr, target string) bool {
+	v, _ := o.Get(attr)
+	switch v := v.(type) {
+	case identity.Ref:
+		return v.Anchor == target
+	case []any:
+		return slices.ContainsFunc(v, func(e any) bool {
+			r, ok := e.(identity.Ref)
+			return ok && r.Anchor == target
+		})
+	}
+	return false
+}
+
+// referencesInCreate tells whether creates may still carry references.
+func (p *pen) referencesInCreate() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.caps.ReferencesInCreate && !p.subject.Job.NoReferences
+}
+
+// dropReferences switches references in creates off for the rest of the job.
+func (p *pen) dropReferences() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cycle.subject.Job.NoReferences = true
+}
+
+// after plans the references that a create could not carry as a second item of the same object.
+func (p *pen) after(later []refChange) {
+	if len(later) == 0 {
+		return
+	}
+	t := &task{Name: p.t.Name, Hash: p.t.Hash, Prior: store.Active, After: store.Active, Current: packCurrent(p.cur), Confirm: p.Now(),
+		Reason: "references that could not go into the create", Refs: later, Follow: true, Missing: p.t.Missing}
+	w := store.WorkItem{ObjectKey: p.it.ObjectKey, Stage: store.ToExport, Pass: p.r.pass(passReferences), Action: string(plan.Modify), Target: p.it.Target}
+	done, err := finishItem(&w, t)
+	if err != nil {
+		p.res.fatal = err
+		return
+	}
+	p.res.batch.Work = append(p.res.batch.Work, *done)
+}
+
+// single resolves a reference with one value; one that still has no account is left to be healed.
+func (p *pen) single(ctx context.Context, ch refChange) (connector.Change, bool) {
+	target, _ := p.resolve(ctx, p.it, *ch.Set)
+	if target == "" {
+		p.t.unresolved(p.it.ObjectKey, ch.Attr, *ch.Set)
+		return connector.Change{}, false
+	}
+	p.res.batch.Resolved = append(p.res.batch.Resolved, store.Unresolved{Owner: p.it.ObjectKey, Attr: ch.Attr, Ref: *ch.Set})
+	c := connector.Change{Attr: ch.Attr, Op: connector.Set, New: identity.Ref{Kind: p.kindOf(*ch.Set), Anchor: target}}
+	if old := p.cur.Refs[ch.Attr]; old != "" {
+		if old == target {
+			return connector.Change{}, false
+		}
+		c.Old = identity.Ref{Kind: p.kindOf(*ch.Set), Anchor: old}
+	}
+	return c, true
+}
+
+// sendMembers sends removals, then additions, in batches; each batch that succeeded is remembered even when a later
+// one fails.
+func (p *pen) sendMembers(ctx context.Context, ch refChange) error {
+	size := p.caps.MemberBatch
+	remove := ch.Remove
+	if p.t.HoldRefs {
+		remove = nil
+	}
+	if size <= 0 {
+		size = max(len(remove), len(ch.Add), 1)
+	}
+	for part := range slices.Chunk(remove, size) {
+		list := make([]any, len(part))
+		for i, m := range part {
+			list[i] = identity.Ref{Kind: p.kindOf(m.Ref), Anchor: m.Target}
+		}
+		if err := p.sendBatch(ctx, connector.Change{Attr: ch.Attr, Op: connector.Remove, New: list}); err != nil {
+			return err
+		}
+		p.res.batch.Unmember = append(p.res.batch.Unmember, part...)
+	}
+	var add []store.Member
+	for _, ref := range ch.Add {
+		if target, _ := p.resolve(ctx, p.it, ref); target != "" {
+			add = append(add, store.Member{Owner: p.it.ObjectKey, Attr: ch.Attr, Ref: ref, Target: target})
+		} else {
+			p.t.unresolved(p.it.ObjectKey, ch.Attr, ref)
+		}
+	}
+	for part := range slices.Chunk(add, size) {
+		list := make([]any, len(part))
+		for i, m := range part {
+			list[i] = identity.Ref{Kind: p.kindOf(m.Ref), Anchor: m.Target}
+		}
+		if err := p.sendBatch(ctx, connector.Change{Attr: ch.Attr, Op: connector.Add, New: list}); err != nil {
+			return err
+		}
+		p.res.batch.Members = append(p.res.batch.Members, part...)
+		for _, m := range part {
+			p.res.batch.Resolved = append(p.res.batch.Resolved, store.Unresolved{Owner: m.Owner, Attr: m.Attr, Ref: m.Ref})
+		}
+	}
+	return nil
+}
+
+func (p *pen) sendBatch(ctx context.Context, ch connector.Change) error {
+	if _, err := p.subject.Target.Update(ctx, connector.Update{Kind: p.r.def.To, Anchor: p.it.Target, Changes: []connector.Change{ch}}); err != nil {
+		return err
+	}
+	p.res.written = true
+	p.out.props = append(p.out.props, plan.Properties(p.r.set, []connector.Change{ch})...)
+	return nil
+}
