@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-id/rollcall/internal/appfile"
+	"github.com/rollcall-id/rollcall/internal/engine"
+	"github.com/rollcall-id/rollcall/internal/httpx"
+	"github.com/rollcall-id/rollcall/internal/plan"
+	"github.com/rollcall-id/rollcall/internal/store"
+	"github.com/rollcall-id/rollcall/internal/view"
+)
+
+func newRunCommand(c *cli) *cobra.Command {
+	var file string
+	var initial bool
+	cmd := &cobra.Command{
+		Use:   "run (-f FILE | JOB)",
+		Short: "Run one cycle of a job now",
+		Long: `Run one cycle of a job now, and tell what it did. With an app file the file is applied first; a file that has not
+changed is no save. The first cycle of a job looks at everybody, later ones at what has changed. A cycle that was
+interrupted goes on where it stopped.`,
+		GroupID: groupJobs,
+		Args:    arguments("[JOB]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withJob(cmd.Context(), "run", file, args, func(s *state, j store.Job, f *appfile.File) error {
+				return s.run(cmd.Context(), c, j, f, engine.Options{Initial: initial, Manual: true})
+			})
+		},
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", "", "app `FILE` to apply and run")
+	cmd.Flags().BoolVar(&initial, "initial", false, "look at everybody, not only at what has changed")
+	return cmd
+}
+
+func newApplyCommand(c *cli) *cobra.Command {
+	var files []string
+	cmd := &cobra.Command{
+		Use:   "apply -f FILE",
+		Short: "Store the jobs that app files describe",
+		Long: `Store the jobs that app files describe: new ones, or those of the same names with the new files. Nothing runs. A file
+whose mappings, filters or scope changed makes the next cycle of its job an initial one.`,
+		GroupID: groupJobs,
+		Args:    arguments("[FILE...]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			files = append(files, args...)
+			if len(files) == 0 {
+				return usagef("rollcall apply: FILE is missing")
+			}
+			return c.withState(cmd.Context(), func(s *state) error { return s.applyFiles(cmd.Context(), c, files) })
+		},
+	}
+	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "app `FILE`; may be repeated")
+	return cmd
+}
+
+// applyFiles applies files one by one, after all of them were found to be usable.
+func (s *state) applyFiles(ctx context.Context, c *cli, names []string) error {
+	loaded := make([]*appfile.File, len(names))
+	var bad []error
+	for i, name := range names {
+		f, err := c.loadAppFile(name)
+		if err != nil {
+			bad = append(bad, err)
+		}
+		loaded[i] = f
+	}
+	if len(bad) > 0 {
+		return &exitError{exitUsage, errors.Join(bad...)}
+	}
+	done := make([]applied, len(loaded))
+	for i, f := range loaded {
+		a, err := s.apply(ctx, c, f, "applied")
+		if err != nil {
+			return fmt.Errorf("%s: %w", names[i], err)
+		}
+		done[i] = a
+	}
+	return writeApplied(c, done...)
+}
+
+// withJob opens the state and the job that a command names, by app file or by name. An app file is applied.
+func (c *cli) withJob(ctx context.Context, command, file string, args []string, do func(*state, store.Job, *appfile.File) error) error {
+	if (file == "") == (len(args) == 0) {
+		return usagef("rollcall %s: name a job, or give its app file with -f", command)
+	}
+	var f *appfile.File
+	var err error
+	if file != "" {
+		if f, err = c.loadAppFile(file); err != nil {
+			return err
+		}
+	}
+	return c.withState(ctx, func(s *state) error {
+		var j store.Job
+		if f != nil {
+			a, err := s.apply(ctx, c, f, "applied")
+			if err != nil {
+				return err
+			}
+			j = a.Job
+		} else {
+			if j, err = s.job(ctx, args[0]); err != nil {
+				return err
+			}
+			if f, err = parseStored(j); err != nil {
+				return err
+			}
+		}
+		return do(s, j, f)
+	})
+}
+
+// run runs one cycle and reports it.
+func (s *state) run(ctx context.Context, c *cli, j store.Job, f *appfile.File, opt engine.Options) error {
+	rep, err := s.cycle(ctx, c, j, f, opt)
+	if err != nil {
+		return err
+	}
+	if c.json() {
+		if err := view.RunJSON(c.Out, rep); err != nil {
+			return err
+		}
+		if rep.Error != "" {
+			c.notef("rollcall: %s", rep.Error)
+		}
+		for _, w := range rep.Warnings {
+			c.notef("warning: %s", w)
+		}
+	} else if err := view.Run(c.Out, rep); err != nil {
+		return err
+	}
+	return runExit(rep)
+}
+
+// cycle runs one cycle, with a progress bar on a terminal, and adds the first failures to the report.
+func (s *state) cycle(ctx context.Context, c *cli, j store.Job, f *appfile.File, opt engine.Options) (rep engine.RunReport, err error) {
+	sites := s.sites(c)
+	sub, err := s.subject(ctx, c, j, f, sites)
+	if err != nil {
+		return engine.RunReport{}, err
+	}
+	defer func() { err = errors.Join(err, closeSubject(sub)) }()
+	bar := c.progress()
+	rep, err = s.engine(c, bar).Run(ctx, sub, opt)
+	bar.Clear()
+	if errors.Is(err, context.Canceled) {
+		return rep, &exitError{exitInternal, fmt.Errorf("interrupted; what was done is recorded, and the next run goes on from there")}
+	}
+	if err != nil {
+		return rep, err
+	}
+	const shown = 10
+	recs, err := s.Store.Records(ctx, store.LogQuery{JobID: j.ID, CycleID: rep.Cycle.ID, Status: "failure", Ascending: true, Limit: shown})
+	if err != nil {
+		return rep, err
+	}
+	for _, r := range recs {
+		rep.Failures = append(rep.Failures, engine.Failure{Rule: r.Rule, Source: plan.Identity{ID: r.SourceID, DisplayName: r.SourceName}, Code: r.ErrorCode, Reason: view.Reason(r)})
+	}
+	return rep, nil
+}
+
+// runExit is the exit code of a cycle (design 6.1): 4 beats 5 beats 3.
+func runExit(rep engine.RunReport) error {
+	switch {
+	case rep.Cycle.State == store.Failed, rep.Quarantine != nil && rep.Quarantine.Reason != "TooManyDeletes":
+		return &exitError{code: exitJob}
+	case rep.Held != "":
+		return &exitError{code: exitHeld}
+	case rep.Counts.Failed > 0:
+		return &exitError{code: exitObjects}
+	}
+	return nil
+}
+
+func newPlanCommand(c *cli) *cobra.Command {
+	var file string
+	var initial, all bool
+	cmd := &cobra.Command{
+		Use:   "plan (-f FILE | JOB)",
+		Short: "Show what the next cycle would do, without doing it",
+		Long: `Show what the next cycle of a job would do and why, how many calls it would take, and how long they take at the target's
+rate. The source and the target are read just as the cycle would read them; nothing is written, not even the app file.`,
+		GroupID: groupJobs,
+		Args:    arguments("[JOB]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if (file == "") == (len(args) == 0) {
+				return usagef("rollcall plan: name a job, or give its app file with -f")
+			}
+			return c.withState(cmd.Context(), func(s *state) error {
+				j, f, err := s.wouldBe(cmd.Context(), c, file, args)
+				if err != nil {
+					return err
+				}
+				return s.plan(cmd.Context(), c, j, f, engine.Options{Initial: initial, Manual: true}, view.PlanOptions{All: all})
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "show objects that need nothing, too")
+	cmd.Flags().StringVarP(&file, "file", "f", "", "app `FILE` to plan with; it is not stored")
+	cmd.Flags().BoolVar(&initial, "initial", false, "plan an initial cycle")
+	return cmd
+}
+
+// wouldBe returns a job as it would be if the app file were applied now.
+func (s *state) wouldBe(ctx context.Context, c *cli, file string, args []string) (store.Job, *appfile.File, error) {
+	if file == "" {
+		j, err := s.job(ctx, args[0])
+		if err != nil {
+			return store.Job{}, nil, err
+		}
+		f, err := parseStored(j)
+		return j, f, err
+	}
+	f, err := c.loadAppFile(file)
+	if err != nil {
+		return store.Job{}, nil, err
+	}
+	j, err := s.Store.Job(ctx, f.Job.Name)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		j = store.Job{ID: "plan", Name: f.Job.Name, Template: f.Job.Template, Version: 1, InitialDue: true}
+	case err != nil:
+		return store.Job{}, nil, err
+	case j.FileHash != f.Hash:
+		if before, perr := appfile.Parse(j.File, j.FileDir, appFileOptions()); perr != nil || before.MappingHash != f.MappingHash {
+			j.Version++
+			j.InitialDue = true
+		}
+	}
+	if j.FileHash != f.Hash && len(f.Job.Assignments) > 0 {
+		c.notef("note: the assignments in %s are not stored yet, so people whom they would add are shown as out of scope; `rollcall apply -f %[1]s` stores them", file)
+	}
+	return j, f, nil
+}
+
+func (s *state) plan(ctx context.Context, c *cli, j store.Job, f *appfile.File, opt engine.Options, show view.PlanOptions) (err error) {
+	sub, err := s.subject(ctx, c, j, f, s.sites(c))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeSubject(sub)) }()
+	bar := c.progress()
+	rep, err := s.engine(c, bar).Plan(ctx, sub, opt)
+	bar.Clear()
+	if err != nil {
+		if engine.IsJobFailure(err) {
+			return &exitError{exitJob, err}
+		}
+		return err
+	}
+	if c.json() {
+		err = view.PlanJSON(c.Out, rep)
+	} else {
+		err = view.Plan(c.Out, rep, show)
+	}
+	if err == nil && rep.Held != "" {
+		return &exitError{code: exitHeld}
+	}
+	return err
+}
+
+// sites makes the registry of rate limits, whose windows all processes on one database share.
+func (s *state) sites(c *cli) *httpx.Sites {
+	return httpx.NewSites(s.Store, c.Now)
+}

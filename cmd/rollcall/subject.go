@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/rollcall-id/rollcall/internal/appfile"
+	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/database/sqlite"
+	"github.com/rollcall-id/rollcall/internal/engine"
+	"github.com/rollcall-id/rollcall/internal/httpx"
+	"github.com/rollcall-id/rollcall/internal/job"
+	"github.com/rollcall-id/rollcall/internal/store"
+	"github.com/rollcall-id/rollcall/internal/store/sqlstore"
+	"github.com/rollcall-id/rollcall/internal/view"
+)
+
+// subject opens both ends of a job for a cycle.
+func (s *state) subject(ctx context.Context, c *cli, j store.Job, f *appfile.File, sites *httpx.Sites) (engine.Subject, error) {
+	sub := engine.Subject{Job: j, Def: f.Job, TargetSchema: f.TargetSchema, Meter: &connector.Meter{},
+		SourceName: systemName(f.Job.Source), TargetName: systemName(f.Job.Target)}
+	if f.Template != nil {
+		sub.TargetName = f.Template.Title
+	}
+	src, ok1 := connectors()[f.Job.Source.Connector]
+	dst, ok2 := connectors()[f.Job.Target.Connector]
+	if !ok1 || !ok2 { // the app file was checked when it was loaded
+		return engine.Subject{}, fmt.Errorf("job %s: connector %s or %s does not exist", j.Name, f.Job.Source.Connector, f.Job.Target.Connector)
+	}
+	env := connector.Env{Logger: c.logger(), Now: c.Now, Dir: f.Job.Dir, Job: j.ID}
+	p := parts{Dir: s.Dir, Sites: sites}
+	var err error
+	if sub.Source, err = src.Source(ctx, f.Job.Source.Settings, env, p); err != nil {
+		return engine.Subject{}, &exitError{exitJob, fmt.Errorf("job %s: source: %w", j.Name, err)}
+	}
+	if err := s.withoutMissingKinds(ctx, c, &sub); err != nil {
+		return engine.Subject{}, err
+	}
+	if env.Uses, err = engine.Uses(sub.Def, f.TargetSchema); err != nil {
+		return engine.Subject{}, err
+	}
+	env.Meter = sub.Meter
+	if sub.Target, err = dst.Target(ctx, f.Job.Target.Settings, env, p); err != nil {
+		return engine.Subject{}, &exitError{exitJob, fmt.Errorf("job %s: target: %w", j.Name, err)}
+	}
+	return sub, nil
+}
+
+// closeSubject lets go of what the ends of a job hold, connections above all.
+func closeSubject(sub engine.Subject) error {
+	var err error
+	for _, end := range []any{sub.Source, sub.Target} {
+		if cl, ok := end.(io.Closer); ok {
+			err = errors.Join(err, cl.Close())
+		}
+	}
+	return err
+}
+
+// withoutMissingKinds switches off rules for kinds that the source does not have, such as a template's groups when the
+// source is a file of people only.
+func (s *state) withoutMissingKinds(ctx context.Context, c *cli, sub *engine.Subject) error {
+	known, err := sub.Source.Schema(ctx)
+	if err != nil {
+		return &exitError{exitJob, fmt.Errorf("job %s: read the source: %w", sub.Job.Name, err)}
+	}
+	rules := make([]job.Rule, len(sub.Def.Rules))
+	on := 0
+	for i, r := range sub.Def.Rules {
+		if _, ok := known.Object(r.From); r.Enabled && !ok {
+			r.Enabled = false
+			c.notef("note: the source has no objects of type %s, so the rule %q does nothing", r.From, r.Name)
+		}
+		if r.Enabled {
+			on++
+		}
+		rules[i] = r
+	}
+	sub.Def.Rules = rules
+	if on == 0 {
+		return usagef("job %s: no rule is enabled for anything the source has", sub.Job.Name)
+	}
+	return nil
+}
+
+// systemName is how log records name one end of a job.
+func systemName(e job.End) string {
+	for _, key := range []string{"url", "path"} {
+		if text, ok := e.Settings[key].(string); ok && text != "" {
+			if u, err := url.Parse(text); err == nil && u.Host != "" {
+				return u.Host
+			}
+			return text
+		}
+	}
+	return e.Connector
+}
+
+// engine makes an engine over the state.
+func (s *state) engine(c *cli, bar *view.Progress) *engine.Engine {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return engine.New(engine.Config{
+		Store: s.Store, Now: c.Now, NewID: uuid.NewString, Logger: c.logger(),
+		Holder:   fmt.Sprintf("%s/%d/%s", host, os.Getpid(), uuid.NewString()),
+		Progress: func(p engine.Progress) { bar.Update(snapshot(p)) },
+		Scratch: func(ctx context.Context, j store.Job) (engine.Scratch, func() error, error) {
+			db, err := sqlite.OpenTemp(ctx)
+			if err != nil {
+				return nil, nil, err
+			}
+			st := sqlstore.New(db)
+			if err = db.Migrate(ctx); err == nil {
+				err = st.CreateJob(ctx, j)
+			}
+			if err != nil {
+				return nil, nil, errors.Join(err, db.Close())
+			}
+			return st, db.Close, nil
+		},
+	})
+}
+
+func snapshot(p engine.Progress) view.Snapshot {
+	label := map[store.Phase]string{store.PhaseRead: "reading", store.PhaseMatch: "matching", store.PhaseExport: "writing"}[p.Phase]
+	return view.Snapshot{Label: strings.TrimSpace(p.Job + " " + label), Done: p.Done, Total: p.Total, Wait: p.Waiting}
+}

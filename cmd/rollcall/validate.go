@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-id/rollcall/internal/appfile"
+	"github.com/rollcall-id/rollcall/internal/view"
+)
+
+func newValidateCommand(c *cli) *cobra.Command {
+	var files []string
+	cmd := &cobra.Command{
+		Use:   "validate -f FILE",
+		Short: "Check app files, and report everything that is wrong with them",
+		Long: `Check app files, and report everything that is wrong with them, each with file, line and column. Nothing is stored and
+no system is asked. The exit code is 2 when a file cannot be used; warnings alone leave it at 0.`,
+		GroupID: groupJobs,
+		Args:    arguments("[FILE...]"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			files = append(files, args...)
+			if len(files) == 0 {
+				return usagef("rollcall validate: FILE is missing")
+			}
+			return validate(c, files)
+		},
+	}
+	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "app `FILE`; may be repeated")
+	return cmd
+}
+
+// validation is the document of `rollcall validate -o json`.
+type validation struct {
+	Valid    bool             `json:"valid"`
+	Problems appfile.Problems `json:"problems"`
+}
+
+func validate(c *cli, files []string) error {
+	result := validation{Valid: true, Problems: appfile.Problems{}}
+	for _, name := range files {
+		f, err := appfile.Load(name, appFileOptions())
+		if err == nil {
+			result.Problems = append(result.Problems, f.Warnings...)
+			continue
+		}
+		result.Valid = false
+		problems, ok := errors.AsType[appfile.Problems](err)
+		if !ok {
+			problems = appfile.Problems{{File: name, Severity: appfile.Error, Message: err.Error()}}
+		}
+		result.Problems = append(result.Problems, problems...)
+	}
+	if err := writeProblems(c.Err, result.Problems); err != nil {
+		return err
+	}
+	if c.json() {
+		if err := view.JSON(c.Out, result); err != nil {
+			return err
+		}
+	} else if result.Valid {
+		if _, err := fmt.Fprintf(c.Out, "%s: valid%s\n", strings.Join(files, ", "), withWarnings(result.Problems)); err != nil {
+			return err
+		}
+	}
+	if !result.Valid {
+		c.notef("%s%s", view.Plural(int64(len(result.Problems.Errors())), "error"), withWarnings(result.Problems))
+		return &exitError{code: exitUsage}
+	}
+	return nil
+}
+
+func withWarnings(ps appfile.Problems) string {
+	if n := len(ps.Warnings()); n > 0 {
+		return ", " + view.Plural(int64(n), "warning")
+	}
+	return ""
+}
+
+// writeProblems writes one line per problem, in the form that editors can jump to.
+func writeProblems(w io.Writer, ps appfile.Problems) error {
+	for _, p := range ps {
+		if p.Line == 0 { // of the file as a whole; the message names it
+			if _, err := fmt.Fprintf(w, "%s: %s\n", p.Severity, p.Message); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := fmt.Fprintln(w, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadAppFile reads an app file for a command that goes on with it. Warnings go to standard error; a file that cannot be
+// used is an error of the command line with all its problems.
+func (c *cli) loadAppFile(name string) (*appfile.File, error) {
+	f, err := appfile.Load(name, appFileOptions())
+	if err != nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("the app file cannot be used:\n%w", err)}
+	}
+	return f, writeProblems(c.Err, f.Warnings)
+}

@@ -1,0 +1,140 @@
+package view
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rollcall-id/rollcall/internal/engine"
+	"github.com/rollcall-id/rollcall/internal/plan"
+)
+
+// PlanJSON writes a plan in the form of design 6.1 (`rollcall plan -o json`). Empty lists are written as lists.
+func PlanJSON(w io.Writer, r engine.Report) error {
+	r.Changes = slices.Clone(r.Changes)
+	if r.Changes == nil {
+		r.Changes = []plan.Change{}
+	}
+	for i := range r.Changes {
+		if r.Changes[i].Properties == nil {
+			r.Changes[i].Properties = []plan.Property{}
+		}
+	}
+	if r.Requests.ByMethod == nil {
+		r.Requests.ByMethod = map[string]int64{}
+	}
+	return JSON(w, r)
+}
+
+// PlanOptions say how much of a plan is shown.
+type PlanOptions struct {
+	All bool // objects that need nothing, too; else they are only counted
+}
+
+// Plan writes a plan for people: each change with its reason and attributes, then the sum and what it costs.
+func Plan(w io.Writer, r engine.Report, o PlanOptions) error {
+	var b bytes.Buffer
+	byAction := map[plan.Action]int64{}
+	for _, c := range r.Changes {
+		byAction[c.Action]++
+		if c.Action == plan.None && !o.All {
+			continue
+		}
+		change(&b, c)
+	}
+	if b.Len() > 0 {
+		b.WriteByte('\n')
+	}
+	if len(r.Warnings) > 0 {
+		warnings(&b, r.Warnings)
+		b.WriteByte('\n')
+	}
+	b.WriteString(sum(byAction, r))
+	if r.Held != "" {
+		fmt.Fprintf(&b, "Deletes and disables would be held: %s.\n", oneLine(heldReason(r.Held)))
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// mark is the sign before a change: what is added, changed, taken away, held or left alone.
+func mark(a plan.Action) string {
+	switch a {
+	case plan.Create:
+		return "+"
+	case plan.Modify, plan.Enable:
+		return "~"
+	case plan.Disable, plan.Delete:
+		return "-"
+	case plan.StagedDelete:
+		return "!"
+	case plan.None, plan.Other:
+	}
+	return " "
+}
+
+func change(b *bytes.Buffer, c plan.Change) {
+	fmt.Fprintf(b, "%s %-12s  %s  %s", mark(c.Action), c.Action, oneLine(c.Rule), named(c.Source.DisplayName, c.Source.ID))
+	if c.Target.ID != "" {
+		fmt.Fprintf(b, " -> %s", oneLine(c.Target.ID))
+	}
+	b.WriteByte('\n')
+	if c.Reason != "" {
+		fmt.Fprintf(b, "      because: %s\n", oneLine(c.Reason))
+	}
+	for _, p := range c.Properties {
+		if p.Old == nil {
+			fmt.Fprintf(b, "      %s: %s\n", oneLine(p.Name), Value(p.New))
+			continue
+		}
+		fmt.Fprintf(b, "      %s: %s -> %s\n", oneLine(p.Name), Value(p.Old), Value(p.New))
+	}
+}
+
+func sum(by map[plan.Action]int64, r engine.Report) string {
+	var parts []string
+	for _, a := range []struct {
+		action plan.Action
+		text   string
+	}{
+		{plan.Create, "to create"}, {plan.Modify, "to update"}, {plan.Enable, "to enable"}, {plan.Disable, "to disable"},
+		{plan.Delete, "to delete"}, {plan.StagedDelete, "held by the deletion guard"}, {plan.Other, "left alone"},
+	} {
+		if n := by[a.action]; n > 0 {
+			parts = append(parts, Count(n)+" "+a.text)
+		}
+	}
+	text := "Nothing to do"
+	if len(parts) > 0 {
+		text = "Plan: " + strings.Join(parts, ", ")
+	}
+	if r.Counts.Unchanged > 0 {
+		text += ", " + Count(r.Counts.Unchanged) + " unchanged"
+	}
+	text += ".\n" + Plural(r.Requests.Total, "call") + " to the target"
+	if m := methods(r.Requests.ByMethod); m != "" {
+		text += " (" + m + ")"
+	}
+	if r.Requests.Minutes > 0 {
+		text += ", about " + Duration(wholeSeconds(time.Duration(r.Requests.Minutes*float64(time.Minute)))) + " at the target's rate"
+	}
+	return text + ".\n"
+}
+
+// heldReason puts the reasons of store.Cycle.Held into words (design D6).
+func heldReason(code string) string {
+	switch code {
+	case tooManyDeletes:
+		return "there are more of them than the deletion guard allows"
+	case "SourceEmpty":
+		return "the source returned nothing"
+	case "SourceHalved":
+		return "the source lists fewer than half of what is managed"
+	case "SourceIncomplete":
+		return "the source ended early"
+	}
+	return code
+}
