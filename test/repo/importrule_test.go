@@ -24,8 +24,8 @@ const module = "github.com/rollcall-id/rollcall"
 var layers = [][]string{
 	{"internal/identity", "internal/httpx", "internal/secret", "internal/config", "client"},
 	{"internal/schema", "internal/expr", "internal/scim", "internal/spool"},
-	{"internal/scope", "internal/mapping", "internal/match", "internal/plan", "internal/connector"},
-	{"internal/job", "internal/vectors"},
+	{"internal/scope", "internal/mapping", "internal/match", "internal/connector"},
+	{"internal/plan", "internal/job", "internal/vectors"},
 	{"internal/database"},
 	{
 		"internal/store", "internal/gallery", "internal/directory", "internal/sandbox", "internal/notify",
