@@ -105,13 +105,10 @@ func systemName(e job.End) string {
 
 // engine makes an engine over the state.
 func (s *state) engine(c *cli, bar *view.Progress) *engine.Engine {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "localhost"
-	}
 	return engine.New(engine.Config{
 		Store: s.Store, Now: c.Now, NewID: uuid.NewString, Logger: c.logger(),
-		Holder:   fmt.Sprintf("%s/%d/%s", host, os.Getpid(), uuid.NewString()),
+		Holder:   fmt.Sprintf("%s/%d/%s", machine(), os.Getpid(), uuid.NewString()),
+		Ended:    ended,
 		Progress: func(p engine.Progress) { bar.Update(snapshot(p)) },
 		Scratch: func(ctx context.Context, j store.Job) (engine.Scratch, func() error, error) {
 			db, err := sqlite.OpenTemp(ctx)

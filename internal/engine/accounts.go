@@ -28,14 +28,14 @@ const (
 func (c *cycle) findAccounts(ctx context.Context) (time.Duration, error) {
 	for _, r := range c.rules {
 		due, err := c.countToMatch(ctx, r)
-		if err != nil || due == 0 {
-			if err != nil {
-				return 0, err
-			}
+		if err != nil {
+			return 0, err
+		}
+		if due == 0 {
 			continue
 		}
-		complete, wait, err := c.index(ctx, r, due)
-		if wait > 0 || err != nil {
+		r.list.due = max(r.list.due, due)
+		if wait, err := c.index(ctx, r); wait > 0 || err != nil {
 			return wait, err
 		}
 		var after *store.Position
@@ -50,7 +50,20 @@ func (c *cycle) findAccounts(ctx context.Context) (time.Duration, error) {
 			last := items[len(items)-1]
 			after = &store.Position{Pass: last.Pass, Depth: last.Depth, Rule: last.Rule, Anchor: last.Anchor}
 			items = slices.DeleteFunc(items, func(w store.WorkItem) bool { return w.Rule != r.def.Name })
-			if wait, err := c.matchBlock(ctx, r, items, complete); wait > 0 || err != nil {
+			tasks := make([]*task, len(items))
+			works := make([]*store.WorkItem, len(items))
+			for i := range items {
+				if tasks[i], err = decodeTask(items[i]); err != nil {
+					return 0, err
+				}
+				works[i] = &items[i]
+			}
+			batch := &store.Batch{}
+			wait, err := c.matchBlock(ctx, r, works, tasks, batch)
+			if err != nil {
+				return 0, err
+			}
+			if err := c.commit(ctx, batch); err != nil || wait > 0 {
 				return wait, err
 			}
 		}
@@ -72,52 +85,56 @@ func (c *cycle) countToMatch(ctx context.Context, r *rule) (int64, error) {
 	return n, nil
 }
 
-// index lists the target's accounts once, page by page, when that takes fewer calls than a query for each object that
-// is due. It tells whether the index is complete, so that a miss means that there is no account. A first page that
-// shows that there are more pages than objects is kept: its hits save queries.
-func (c *cycle) index(ctx context.Context, r *rule, due int64) (complete bool, wait time.Duration, err error) {
+// listing is how far the accounts of a kind have been listed for one rule.
+type listing struct {
+	due      int64 // objects without a link that the cycle has come across
+	started  bool
+	cursor   string // of the next page
+	pages    int64  // in all, as the first page told
+	complete bool   // an account that is not in the index does not exist
+}
+
+// index lists the target's accounts, page by page, as soon as that takes fewer calls than a query for each object that
+// is due (design D1). A first page that shows that there are more pages than objects is kept: its hits save queries.
+func (c *cycle) index(ctx context.Context, r *rule) (wait time.Duration, err error) {
 	lister, ok := c.subject.Target.(connector.Lister)
-	if !ok || !c.caps.List {
-		return false, 0, nil
+	if !ok || !c.caps.List || r.list.complete || len(c.caps.Calls[connector.OpFind]) == 0 { // queries that cost no calls need no index
+		return 0, nil
 	}
 	size := int64(c.caps.PageSize)
 	pages := func(n int64) int64 { return max(1, (n+size-1)/size) }
-	if len(c.caps.Calls[connector.OpFind]) == 0 { // queries cost no calls: a local target answers them at once
-		return false, 0, nil
+	kind := string(r.def.To)
+	if !r.list.started && r.list.due <= pages(max(r.linked, c.subject.Job.LastTotal[kind])) {
+		return 0, nil
 	}
-	if expect := max(r.linked, c.subject.Job.LastTotal[string(r.def.To)]); due <= pages(expect) {
-		return false, 0, nil
-	}
-	cursor, first := "", true
-	for {
-		page, err := lister.List(ctx, r.def.To, cursor)
+	for !r.list.started || r.list.due >= r.list.pages {
+		page, err := lister.List(ctx, r.def.To, r.list.cursor)
 		if err != nil {
-			w, err := c.whileReading(ctx, "list the target's accounts", err)
-			return false, w, err
+			return c.whileReading(ctx, "list the target's accounts", err)
 		}
 		batch := &store.Batch{}
 		for _, o := range page.Objects {
 			if err := c.indexObject(batch, r, o); err != nil {
-				return false, 0, err
+				return 0, err
 			}
 		}
 		if err := c.commit(ctx, batch); err != nil {
-			return false, 0, err
+			return 0, err
 		}
-		if first && page.Total >= 0 {
+		if !r.list.started && page.Total >= 0 {
 			if c.subject.Job.LastTotal == nil {
 				c.subject.Job.LastTotal = map[string]int64{}
 			}
-			c.subject.Job.LastTotal[string(r.def.To)] = int64(page.Total)
-			if page.Next != "" && due < pages(int64(page.Total)) {
-				return false, 0, nil
-			}
+			c.subject.Job.LastTotal[kind] = int64(page.Total)
+			r.list.pages = pages(int64(page.Total))
 		}
-		first, cursor = false, page.Next
-		if cursor == "" {
-			return true, 0, nil
+		r.list.started, r.list.cursor = true, page.Next
+		if page.Next == "" {
+			r.list.complete = true
+			return 0, nil
 		}
 	}
+	return 0, nil
 }
 
 func (c *cycle) indexObject(batch *store.Batch, r *rule, o *identity.Object) error {
@@ -149,19 +166,13 @@ func asCurrent(o *identity.Object) *plan.Current {
 	return cur
 }
 
-// matchBlock decides about a block of objects without a link.
-func (c *cycle) matchBlock(ctx context.Context, r *rule, items []store.WorkItem, complete bool) (time.Duration, error) {
+// matchBlock decides about a block of objects without a link and puts what it decided into the batch.
+func (c *cycle) matchBlock(ctx context.Context, r *rule, items []*store.WorkItem, tasks []*task, batch *store.Batch) (time.Duration, error) {
 	if len(items) == 0 {
 		return 0, nil
 	}
-	tasks := make([]*task, len(items))
 	values := map[string][]string{} // folded joining values by attribute
-	for i, w := range items {
-		t, err := decodeTask(w)
-		if err != nil {
-			return 0, err
-		}
-		tasks[i] = t
+	for _, t := range tasks {
 		for _, q := range t.Match {
 			values[q.Attr] = append(values[q.Attr], identity.Fold(q.Value))
 			values[promised+q.Attr] = append(values[promised+q.Attr], identity.Fold(q.Value))
@@ -175,18 +186,17 @@ func (c *cycle) matchBlock(ctx context.Context, r *rule, items []store.WorkItem,
 		}
 		found[attr] = hits
 	}
-	answers, wait, err := c.askAll(ctx, r, tasks, complete, found)
+	answers, wait, err := c.askAll(ctx, r, tasks, r.list.complete, found)
 	if err != nil {
 		return 0, err
 	}
-	batch := &store.Batch{}
 	given := map[string]string{} // promised and claimed within this block
 	for i := range items {
-		w, t := &items[i], tasks[i]
+		w, t := items[i], tasks[i]
 		if answers[i] == nil && len(t.Match) > 0 {
 			continue // not asked: the slice ended before
 		}
-		if err := c.judge(ctx, r, w, t, complete, answers[i], found, given, batch); err != nil {
+		if err := c.judge(ctx, r, w, t, r.list.complete, answers[i], found, given, batch); err != nil {
 			return 0, err
 		}
 		done, err := finishItem(w, t)
@@ -195,7 +205,7 @@ func (c *cycle) matchBlock(ctx context.Context, r *rule, items []store.WorkItem,
 		}
 		batch.Work = append(batch.Work, *done)
 	}
-	return wait, c.commit(ctx, batch)
+	return wait, nil
 }
 
 // answer is what the target has for one question.
@@ -284,7 +294,7 @@ func (c *cycle) unmatched(r *rule, w *store.WorkItem, t *task, found map[string]
 		skipTask(w, t, codeOutOfScope, "no account matches, and the rule does not allow creates")
 		return
 	}
-	if _, err := plan.New(r.set, t.values()); err != nil { // engine.R62: fails before any request
+	if _, err := plan.New(r.set, t.Values); err != nil { // engine.R62: fails before any request
 		code, reason := failureOf(err)
 		failTask(w, t, code, reason)
 		return
@@ -308,7 +318,7 @@ func (c *cycle) adopt(r *rule, w *store.WorkItem, t *task, cur *plan.Current) {
 		w.Action = string(plan.None)
 		return
 	}
-	decideUpdate(r, w, t, t.values(), cur)
+	decideUpdate(r, w, t, t.Values, cur)
 }
 
 // ask answers one question: by the index where it knows, else by a query.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -27,16 +28,18 @@ type cycle struct {
 	work    Scratch // the store, or the scratch store of a plan
 	dry     bool    // plan only: nothing is written but the work list
 
-	row      store.Cycle
-	meterWas connector.Count // reading of the meter when this process took the cycle up
-	callsWas store.Requests  // calls that earlier processes made for it
-	limit    int64           // of the deletion guard
-	memLimit int64           // of the membership guard
-	managed  int64
-	readings map[string]plan.Reading // of each rule's full read, by rule
-	members  plan.Reading            // of memberships, over all rules
-	warnings []string
-	lastTick time.Time
+	row       store.Cycle
+	meterWas  connector.Count // reading of the meter when this process took the cycle up
+	callsWas  store.Requests  // calls that earlier processes made for it
+	announced *store.Position // creates up to here may have been sent by an earlier process; nil for none
+	mark      *store.Position // the same, with what this process announced
+	limit     int64           // of the deletion guard
+	memLimit  int64           // of the membership guard
+	managed   int64
+	readings  map[string]plan.Reading // of each rule's full read, by rule
+	members   plan.Reading            // of memberships, over all rules
+	warnings  []string
+	lastTick  time.Time
 }
 
 // Run runs one cycle of a job to its end, slice by slice, or continues the one that was interrupted. The error is not
@@ -44,7 +47,7 @@ type cycle struct {
 // state cannot be written, or ctx was cancelled (the cycle then goes on with the next Run). Failures of the job itself
 // are in the report.
 func (e *Engine) Run(ctx context.Context, s Subject, opt Options) (RunReport, error) {
-	j, err := e.Store.Hold(ctx, s.Job.ID, e.Holder, e.Now(), e.Now().Add(e.Slice+holdFor))
+	j, err := e.hold(ctx, s.Job.ID)
 	if err != nil {
 		return RunReport{}, fmt.Errorf("job %s: take it for this run: %w", s.Job.Name, err)
 	}
@@ -72,6 +75,29 @@ func (e *Engine) Run(ctx context.Context, s Subject, opt Options) (RunReport, er
 	}
 }
 
+// hold takes the job for this process. A process that was killed could not give its job back; one that is known to have
+// ended is not waited for.
+func (e *Engine) hold(ctx context.Context, jobID string) (store.Job, error) {
+	take := func() (store.Job, error) {
+		return e.Store.Hold(ctx, jobID, e.Holder, e.Now(), e.Now().Add(e.Slice+holdFor))
+	}
+	j, err := take()
+	if !errors.Is(err, store.ErrStale) || e.Ended == nil {
+		return j, err
+	}
+	held, readErr := e.Store.Job(ctx, jobID)
+	if readErr != nil {
+		return j, errors.Join(err, readErr)
+	}
+	if held.Holder != "" && !e.Ended(held.Holder) {
+		return j, err
+	}
+	if err := e.Store.Release(ctx, jobID, held.Holder); err != nil { // no error when somebody else was faster
+		return j, err
+	}
+	return take()
+}
+
 // begin takes up the cycle that an earlier process left, or starts a new one.
 func (e *Engine) begin(ctx context.Context, s Subject, opt Options) (*cycle, error) {
 	c := &cycle{Engine: e, subject: s, opt: opt, work: e.Store, readings: map[string]plan.Reading{}, meterWas: s.Meter.Read()}
@@ -86,7 +112,7 @@ func (e *Engine) begin(ctx context.Context, s Subject, opt Options) (*cycle, err
 	if len(last) == 1 && last[0].State == store.Running {
 		if last[0].Version == s.Job.Version && (!opt.Initial || last[0].Type == store.Initial) {
 			c.row, c.callsWas = last[0], last[0].Requests
-			return c, nil
+			return c, c.recall()
 		}
 		// The schema changed under a cycle that a dead process left: its work list says what nobody wants any more.
 		// Dropping it loses nothing, since accounts that it created are found again by their joining property.
@@ -100,6 +126,19 @@ func (e *Engine) begin(ctx context.Context, s Subject, opt Options) (*cycle, err
 		c.row.Type = store.Initial
 	}
 	return c, c.commit(ctx, &store.Batch{Cycle: &c.row})
+}
+
+// recall reads the checkpoint that an earlier process left.
+func (c *cycle) recall() error {
+	if len(c.row.Checkpoint) == 0 {
+		return nil
+	}
+	var m progressMark
+	if err := json.Unmarshal(c.row.Checkpoint, &m); err != nil {
+		return fmt.Errorf("cycle %s: read its checkpoint: %w", c.row.ID, err)
+	}
+	c.announced, c.mark = &m.Announced, &m.Announced
+	return nil
 }
 
 func (c *cycle) abandon(ctx context.Context, old store.Cycle) error {

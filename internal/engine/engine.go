@@ -38,8 +38,13 @@ type Config struct {
 	NewID   func() string // a new GUID
 	Logger  *slog.Logger
 
-	Holder string        // names this process to others that want the same job
-	Slice  time.Duration // longest time between two checkpoints (design D13); 0 means 30 s
+	Holder string // names this process to others that want the same job
+
+	// Ended tells whether the process that a holder names is known to have ended; a job that it still holds is then taken
+	// over at once. nil means that nobody knows, and its time is waited for.
+	Ended func(holder string) bool
+
+	Slice time.Duration // longest time between two checkpoints (design D13); 0 means 30 s
 
 	// Progress is called at most some ten times a second while a cycle runs; nil means nobody looks.
 	Progress func(Progress)

@@ -50,7 +50,7 @@ func (e *evaluation) evaluate() (*store.WorkItem, *task, bool, error) {
 		e.fail(w, t, err)
 		return w, t, in, nil
 	}
-	t.Values = packValues(res.Values)
+	t.Values = res.Values
 	t.Match = questions(e.rule.set, res.Values)
 	switch {
 	case res.IgnoreObject:
@@ -214,7 +214,7 @@ func (e *evaluation) left(w *store.WorkItem, t *task) (bool, error) {
 		e.fail(w, t, err)
 		return false, nil
 	}
-	t.Values = packValues(res.Values)
+	t.Values = res.Values
 	e.deprovision(w, t, res.Values, store.Released)
 	return false, nil
 }

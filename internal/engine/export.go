@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -23,13 +25,14 @@ const (
 
 // exporter sends the work list of one slice. The dispatcher (run) reads items in order and hands them to the workers;
 // each worker writes one object; the committer stores results in groups. Creates are announced in the store before
-// they are sent, so that after a crash the target is asked about them first.
+// they are sent, by the place that the sending has come to, so that after a crash the target is asked about them first.
 type exporter struct {
 	*cycle
 	rules map[string]*rule
 
 	jobs    chan *item
 	results chan *result
+	marks   chan mark
 
 	mu     sync.Mutex
 	recent map[store.ObjectKey]*making
@@ -50,6 +53,14 @@ type item struct {
 	rule   *rule
 	links  map[identity.Ref]standing // accounts of the objects it refers to, as far as the store knew them
 	making *making                   // of a create
+
+	doubtful bool // a create that an earlier process announced and may have sent
+}
+
+// mark asks the committer to announce all creates up to a place in the export order, and tells when that is stored.
+type mark struct {
+	at   store.Position
+	done chan error
 }
 
 // making is an account being made; done is closed when it is known what became of it.
@@ -75,8 +86,7 @@ type result struct {
 
 // export sends what is in the work list until the slice ends. It returns done when nothing is left.
 func (c *cycle) export(ctx context.Context, until time.Time) (wait time.Duration, done bool, err error) {
-	x := &exporter{cycle: c, rules: map[string]*rule{}, jobs: make(chan *item, c.caps.Concurrency), results: make(chan *result, 2*c.caps.Concurrency),
-		recent: map[store.ObjectKey]*making{}}
+	x := &exporter{cycle: c, rules: map[string]*rule{}, recent: map[store.ObjectKey]*making{}}
 	for _, r := range c.rules {
 		x.rules[r.def.Name] = r
 	}
@@ -101,7 +111,7 @@ func (c *cycle) export(ctx context.Context, until time.Time) (wait time.Duration
 // found by the next one at the latest.
 func (x *exporter) sweep(ctx context.Context, until time.Time) (sent int, err error) {
 	var workers, committer sync.WaitGroup
-	x.jobs, x.results = make(chan *item, x.caps.Concurrency), make(chan *result, 2*x.caps.Concurrency)
+	x.jobs, x.results, x.marks = make(chan *item, x.caps.Concurrency), make(chan *result, 2*x.caps.Concurrency), make(chan mark)
 	for range x.caps.Concurrency {
 		workers.Go(func() {
 			for it := range x.jobs {
@@ -128,7 +138,7 @@ func (x *exporter) dispatch(ctx context.Context, until time.Time) (int, error) {
 			x.halt(0, nil)
 			break
 		}
-		works, err := x.work.WorkAt(ctx, x.row.ID, []store.Stage{store.ToExport, store.Sending}, after, exportBlock)
+		works, err := x.work.WorkAt(ctx, x.row.ID, []store.Stage{store.ToExport}, after, exportBlock)
 		if err != nil {
 			return sent, fmt.Errorf("cycle %s: read its work: %w", x.row.ID, err)
 		}
@@ -141,9 +151,9 @@ func (x *exporter) dispatch(ctx context.Context, until time.Time) (int, error) {
 		if err != nil {
 			return sent, err
 		}
-		for i, it := range items {
+		for _, it := range items {
 			if x.stopped() || ctx.Err() != nil {
-				return sent, x.withdrawAll(ctx, items[i:])
+				return sent, nil
 			}
 			x.register(it)
 			x.jobs <- it // workers take items back unsent once the slice has been stopped
@@ -157,7 +167,7 @@ func (x *exporter) dispatch(ctx context.Context, until time.Time) (int, error) {
 func (x *exporter) prepare(ctx context.Context, works []store.WorkItem) ([]*item, error) {
 	items := make([]*item, 0, len(works))
 	var refs []identity.Ref
-	announce := &store.Batch{}
+	var creates *store.Position // place of the last create
 	for _, w := range works {
 		t, err := decodeTask(w)
 		if err != nil {
@@ -172,9 +182,8 @@ func (x *exporter) prepare(ctx context.Context, works []store.WorkItem) ([]*item
 			for _, v := range t.Values {
 				refs = append(refs, v.Refs...)
 			}
-			if w.Stage != store.Sending {
-				announce.Stages = append(announce.Stages, store.WorkStage{ObjectKey: w.ObjectKey, Stage: store.Sending})
-			}
+			creates = &store.Position{Pass: w.Pass, Depth: w.Depth, Rule: w.Rule, Anchor: w.Anchor}
+			it.doubtful = x.announced != nil && !after(*creates, *x.announced)
 		}
 		for _, ch := range t.Refs {
 			if ch.Set != nil {
@@ -192,26 +201,24 @@ func (x *exporter) prepare(ctx context.Context, works []store.WorkItem) ([]*item
 			it.links = links
 		}
 	}
-	if len(announce.Stages) > 0 && len(x.caps.Calls) > 0 {
-		if err := x.commit(ctx, announce); err != nil {
+	if creates != nil {
+		m := mark{at: *creates, done: make(chan error, 1)}
+		x.marks <- m
+		if err := <-m.done; err != nil {
 			return nil, err
 		}
 	}
 	return items, nil
 }
 
-// withdrawAll takes back the announcements of creates that were not handed out.
-func (x *exporter) withdrawAll(ctx context.Context, items []*item) error {
-	b := &store.Batch{}
-	for _, it := range items {
-		if it.Action == string(plan.Create) && it.Stage != store.Sending {
-			b.Stages = append(b.Stages, store.WorkStage{ObjectKey: it.ObjectKey, Stage: store.ToExport})
-		}
-	}
-	if len(b.Stages) == 0 {
-		return nil
-	}
-	return x.commit(context.WithoutCancel(ctx), b)
+// progressMark is the checkpoint of a cycle's export.
+type progressMark struct {
+	Announced store.Position `json:"announced"` // creates up to here may have been sent
+}
+
+// after tells whether a comes after b in the export order.
+func after(a, b store.Position) bool {
+	return cmp.Or(cmp.Compare(a.Pass, b.Pass), cmp.Compare(a.Depth, b.Depth), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Anchor, b.Anchor)) > 0
 }
 
 // register makes a create known to items that refer to it and come after it.
@@ -282,8 +289,8 @@ func (x *exporter) collect(ctx context.Context) error {
 	defer timer.Stop()
 	batch, n, streak := &store.Batch{}, 0, 0
 	var firstErr error
-	flush := func() {
-		if n == 0 || firstErr != nil {
+	flush := func(force bool) {
+		if n == 0 && !force || firstErr != nil {
 			return
 		}
 		batch.Cycle = x.current()
@@ -298,7 +305,7 @@ func (x *exporter) collect(ctx context.Context) error {
 		select {
 		case r, open := <-x.results:
 			if !open {
-				flush()
+				flush(false)
 				return firstErr
 			}
 			x.count(r)
@@ -319,12 +326,28 @@ func (x *exporter) collect(ctx context.Context) error {
 				streak = 0
 			}
 			if n >= commitItems {
-				flush()
+				flush(false)
 			}
+		case m := <-x.marks:
+			m.done <- x.announce(m.at, func() error { flush(true); return firstErr })
 		case <-timer.C:
-			flush()
+			flush(false)
 		}
 	}
+}
+
+// announce stores that creates up to a place may have been sent from now on. The mark never goes back: what an earlier
+// process announced stays in doubt until it is done.
+func (x *exporter) announce(at store.Position, flush func() error) error {
+	if x.mark != nil && !after(at, *x.mark) {
+		return nil
+	}
+	doc, err := json.Marshal(progressMark{Announced: at})
+	if err != nil {
+		return fmt.Errorf("cycle %s: write its checkpoint: %w", x.row.ID, err)
+	}
+	x.mark, x.row.Checkpoint = &at, doc
+	return flush()
 }
 
 // count adds a result to the cycle's counts, each object once (design 6.1).

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/rollcall-id/rollcall/internal/plan"
 	"github.com/rollcall-id/rollcall/internal/store"
@@ -133,23 +134,49 @@ func removesMembers(t *task) bool {
 	return false
 }
 
-// eachTaking visits the work items that may take something away, and stores those that visit changes.
+// eachTaking visits the work items that may take something away, and stores those that visit changes. Passes that hold
+// none are not read.
 func (c *cycle) eachTaking(ctx context.Context, visit func(*store.WorkItem, *task) bool) error {
-	var after *store.Position
+	counts, err := c.work.CountWork(ctx, c.row.ID)
+	if err != nil {
+		return fmt.Errorf("cycle %s: count its work: %w", c.row.ID, err)
+	}
+	var passes []int
+	for _, n := range counts {
+		if takes(n.Action) && !slices.Contains(passes, n.Pass) {
+			passes = append(passes, n.Pass)
+		}
+	}
+	slices.Sort(passes)
+	for _, pass := range passes {
+		if err := c.eachTakingIn(ctx, pass, visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takes tells whether an item with this action may take access or memberships away.
+func takes(action string) bool {
+	a := plan.Action(action)
+	return a == plan.Modify || a == plan.Enable || a.Deprovisions()
+}
+
+func (c *cycle) eachTakingIn(ctx context.Context, pass int, visit func(*store.WorkItem, *task) bool) error {
+	after := &store.Position{Pass: pass, Depth: -1}
 	for {
 		items, err := c.work.WorkAt(ctx, c.row.ID, []store.Stage{store.ToExport}, after, blockSize)
 		if err != nil {
 			return fmt.Errorf("cycle %s: read its work: %w", c.row.ID, err)
 		}
-		if len(items) == 0 {
-			return nil
-		}
-		last := items[len(items)-1]
-		after = &store.Position{Pass: last.Pass, Depth: last.Depth, Rule: last.Rule, Anchor: last.Anchor}
 		batch := &store.Batch{}
+		more := false
 		for i := range items {
 			w := &items[i]
-			if w.Action != string(plan.Modify) && w.Action != string(plan.Enable) && !plan.Action(w.Action).Deprovisions() {
+			if more = w.Pass == pass; !more {
+				break
+			}
+			if !takes(w.Action) {
 				continue
 			}
 			t, err := decodeTask(*w)
@@ -170,5 +197,10 @@ func (c *cycle) eachTaking(ctx context.Context, visit func(*store.WorkItem, *tas
 				return err
 			}
 		}
+		if !more {
+			return nil
+		}
+		last := items[len(items)-1]
+		after = &store.Position{Pass: last.Pass, Depth: last.Depth, Rule: last.Rule, Anchor: last.Anchor}
 	}
 }

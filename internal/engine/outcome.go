@@ -105,14 +105,6 @@ func stagedAction(t *task) string {
 	return string(plan.Disable)
 }
 
-// withdraw takes back the announcement of a create that was not sent, or that the target refused to look at. One that
-// an earlier process announced stays announced: that process may have sent it.
-func (p *pen) withdraw() {
-	if p.it.Action == string(plan.Create) && p.it.Stage != store.Sending {
-		p.res.batch.Stages = append(p.res.batch.Stages, store.WorkStage{ObjectKey: p.it.ObjectKey, Stage: store.ToExport})
-	}
-}
-
 // failed reacts to the error of a call.
 func (p *pen) failed(ctx context.Context, err error) {
 	switch react(ctx, err) {
@@ -122,9 +114,6 @@ func (p *pen) failed(ctx context.Context, err error) {
 		p.res.wait = e.RetryAfter
 		if ctx.Err() == nil && p.res.wait == 0 {
 			p.res.wait = time.Second
-		}
-		if e.NotSent || e.Kind == connector.KindRateLimited {
-			p.withdraw()
 		}
 		return
 	case failJob:

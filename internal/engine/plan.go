@@ -125,7 +125,7 @@ func (c *cycle) describeBlock(ctx context.Context, rules map[string]*rule, works
 			Target: plan.TargetID{ID: w.Target}, Reason: t.Reason, Properties: []plan.Property{}}
 		switch {
 		case w.Action == string(plan.Create):
-			attrs, err := plan.New(r.set, t.values())
+			attrs, err := plan.New(r.set, t.Values)
 			if err != nil {
 				return err
 			}

@@ -366,16 +366,27 @@ func (b *block) flush(ctx context.Context) error {
 		return fmt.Errorf("rule %s: read last exported values: %w", b.rule.def.Name, err)
 	}
 	batch := &store.Batch{}
+	var works []*store.WorkItem // without a link
+	var tasks []*task
 	for _, it := range b.items {
-		w, err := b.evaluate(it, last)
-		if err != nil {
+		w, t, err := b.evaluate(it, last)
+		switch {
+		case err != nil:
 			return err
-		}
-		if w != nil {
+		case w == nil:
+		case w.Stage == store.ToMatch:
+			works, tasks = append(works, w), append(tasks, t)
+		default:
+			if w, err = finishItem(w, t); err != nil {
+				return err
+			}
 			batch.Work = append(batch.Work, *w)
 		}
 	}
 	b.items = b.items[:0]
+	if err := b.match(ctx, works, tasks, batch); err != nil {
+		return err
+	}
 	if len(batch.Work) == 0 {
 		return ctx.Err()
 	}
@@ -383,14 +394,35 @@ func (b *block) flush(ctx context.Context) error {
 	return c.commit(ctx, batch)
 }
 
-func (b *block) evaluate(it candidate, last map[string]store.Projection) (*store.WorkItem, error) {
+// match decides about objects without a link at once when the accounts are listed, or ought to be by now, and leaves
+// them for later when it is still open whether queries take fewer calls.
+func (b *block) match(ctx context.Context, works []*store.WorkItem, tasks []*task, batch *store.Batch) error {
+	b.rule.list.due += int64(len(works))
+	if _, err := b.cycle.index(ctx, b.rule); err != nil { // a pause that the target wants is taken when it is asked again
+		return err
+	}
+	if b.rule.list.complete {
+		_, err := b.cycle.matchBlock(ctx, b.rule, works, tasks, batch) // without calls, so nothing to wait for
+		return err
+	}
+	for i, w := range works {
+		done, err := finishItem(w, tasks[i])
+		if err != nil {
+			return err
+		}
+		batch.Work = append(batch.Work, *done)
+	}
+	return nil
+}
+
+func (b *block) evaluate(it candidate, last map[string]store.Projection) (*store.WorkItem, *task, error) {
 	c := b.cycle
 	e := &evaluation{rule: b.rule, set: c.subject.Def.Settings, anchor: it.known.Anchor, hash: it.hash, known: it.known,
 		ctx: mapping.Context{Now: c.Now, DefaultDomain: c.subject.Def.Settings.DefaultDomain}}
 	if p, ok := last[it.known.Anchor]; ok {
 		cur, err := decodeProjection(p)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		e.last, e.name = cur, p.Name
 	}
@@ -398,26 +430,26 @@ func (b *block) evaluate(it candidate, last map[string]store.Projection) (*store
 		w := &store.WorkItem{ObjectKey: it.known.ObjectKey, Target: it.known.Target}
 		t := &task{Prior: it.known.State, After: it.known.State, Name: e.name}
 		e.fail(w, t, &connector.Error{Kind: connector.KindInvalid, Code: connector.CodeUnprocessable, Detail: it.problem})
-		return finishItem(w, t)
+		return w, t, nil
 	}
 	if it.payload != nil {
 		o, err := identity.Decode(b.rule.def.From, it.known.Anchor, b.rule.used, it.payload)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		e.object = o
 	}
 	w, t, in, err := e.evaluate()
 	switch {
 	case errors.Is(err, errNothing):
-		return nil, nil
+		return nil, nil, nil
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	}
 	if in {
 		c.row.Counts.InScope++
 	}
-	return finishItem(w, t)
+	return w, t, nil
 }
 
 func finishItem(w *store.WorkItem, t *task) (*store.WorkItem, error) {

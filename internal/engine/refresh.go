@@ -34,7 +34,7 @@ func (c *cycle) refresh(ctx context.Context, rules map[string]*rule, items []sto
 			switch {
 			case err == nil:
 				t.Current, t.Confirm, t.Refs = packCurrent(got), c.Now(), nil
-				decideUpdate(rules[w.Rule], w, t, t.values(), got)
+				decideUpdate(rules[w.Rule], w, t, t.Values, got)
 				return nil
 			case connector.KindOf(err) == connector.KindNotFound: // the write will meet the same, and knows what to do
 				return nil

@@ -36,6 +36,7 @@ type rule struct {
 
 	managed int64 // active links when the cycle began
 	linked  int64 // all links
+	list    listing
 }
 
 func (r *rule) pass(kind int) int { return r.index*passesPerRule + kind }

@@ -2,7 +2,10 @@ package engine
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -23,7 +26,7 @@ type task struct {
 	Gone   bool             `json:"g,omitempty"` // the source no longer has the object
 	Soft   bool             `json:"s,omitempty"` // value of IsSoftDeleted that Values were computed with
 	Scope  []detail         `json:"sc,omitempty"`
-	Values []value          `json:"v,omitempty"`
+	Values values           `json:"v,omitempty"`
 	Match  []match.Question `json:"m,omitempty"`
 
 	Prior   store.LinkState `json:"p,omitempty"` // state of the link before
@@ -163,34 +166,69 @@ func unwire(v any) any {
 	return v
 }
 
-// value is mapping.Value in JSON.
-type value struct {
-	Index   int            `json:"i"`
-	Value   *scalar        `json:"v,omitempty"`
-	Refs    []identity.Ref `json:"r,omitempty"`
-	Ignored bool           `json:"x,omitempty"`
-}
+// values are mapping results in a work item. They are most of its bytes, and written and read once for every object of
+// a first load, so they go into the JSON as one text: base64 of a byte form.
+type values []mapping.Value
 
-func packValues(in []mapping.Value) []value {
-	out := make([]value, len(in))
-	for i, v := range in {
-		out[i] = value{Index: v.Index, Refs: v.Refs, Ignored: v.Ignored}
-		if v.Value != nil {
-			out[i].Value = &scalar{v.Value}
+const (
+	valueIgnored byte = 1 << iota
+	valueRefs
+)
+
+func (vs values) MarshalText() ([]byte, error) {
+	b := make([]byte, 0, 64*len(vs))
+	for _, v := range vs {
+		b = binary.AppendUvarint(b, uint64(v.Index))
+		var flags byte
+		if v.Ignored {
+			flags |= valueIgnored
+		}
+		if len(v.Refs) > 0 {
+			flags |= valueRefs
+		}
+		b = identity.AppendValue(append(b, flags), v.Value)
+		if len(v.Refs) > 0 {
+			list := make([]any, len(v.Refs))
+			for i, r := range v.Refs {
+				list[i] = r
+			}
+			b = identity.AppendValue(b, list)
 		}
 	}
-	return out
+	return base64.StdEncoding.AppendEncode(nil, b), nil
 }
 
-func (t *task) values() []mapping.Value {
-	out := make([]mapping.Value, len(t.Values))
-	for i, v := range t.Values {
-		out[i] = mapping.Value{Index: v.Index, Refs: v.Refs, Ignored: v.Ignored}
-		if v.Value != nil {
-			out[i].Value = v.Value.V
-		}
+func (vs *values) UnmarshalText(text []byte) error {
+	b, err := base64.StdEncoding.AppendDecode(nil, text)
+	if err != nil {
+		return fmt.Errorf("values: %w", err)
 	}
-	return out
+	*vs = make(values, 0, 16)
+	for len(b) > 0 {
+		n, k := binary.Uvarint(b)
+		if k <= 0 || k >= len(b) {
+			return errors.New("values: bytes end early")
+		}
+		flags := b[k]
+		v := mapping.Value{Index: int(n), Ignored: flags&valueIgnored != 0}
+		if v.Value, b, err = identity.DecodeValue(b[k+1:]); err != nil {
+			return fmt.Errorf("values: %w", err)
+		}
+		if flags&valueRefs != 0 {
+			var list any
+			if list, b, err = identity.DecodeValue(b); err != nil {
+				return fmt.Errorf("values: %w", err)
+			}
+			refs, _ := list.([]any)
+			for _, r := range refs {
+				if ref, ok := r.(identity.Ref); ok {
+					v.Refs = append(v.Refs, ref)
+				}
+			}
+		}
+		*vs = append(*vs, v)
+	}
+	return nil
 }
 
 // current is plan.Current in JSON; it is also the document of a projection.

@@ -34,7 +34,6 @@ func (x *exporter) write(ctx context.Context, it *item) *result {
 	switch {
 	case x.stopped():
 		p.res.again = true
-		p.withdraw()
 		return p.res
 	case it.Pass == passRecord:
 		p.bookkeep(ctx)
@@ -57,7 +56,7 @@ func (x *exporter) write(ctx context.Context, it *item) *result {
 // create makes an account. An item that was announced before a crash may have its account already, so the target is
 // asked first; so it is when the answer to the request is lost (scim.R63).
 func (p *pen) create(ctx context.Context) error {
-	if p.it.Stage == store.Sending {
+	if p.it.doubtful {
 		done, err := p.findMade(ctx)
 		if done || err != nil {
 			return err
@@ -84,7 +83,7 @@ func (p *pen) create(ctx context.Context) error {
 
 // send sends the create request.
 func (p *pen) send(ctx context.Context) error {
-	attrs, err := plan.New(p.r.set, p.t.values())
+	attrs, err := plan.New(p.r.set, p.t.Values)
 	if err != nil {
 		return err
 	}
@@ -171,7 +170,7 @@ func (p *pen) take(ctx context.Context, hit *identity.Object, as plan.Action) er
 	p.t.After = store.Active
 	var later []refChange
 	var single []refChange
-	for _, v := range p.t.values() {
+	for _, v := range p.t.Values {
 		m := &p.r.set.Mappings[v.Index]
 		if !m.IsReference() || v.Ignored {
 			continue
@@ -200,7 +199,7 @@ func (p *pen) take(ctx context.Context, hit *identity.Object, as plan.Action) er
 			single = append(single, ch)
 		}
 	}
-	p.t.Changes = packChanges(plan.Diff(p.r.set, p.t.values(), p.cur))
+	p.t.Changes = packChanges(plan.Diff(p.r.set, p.t.Values, p.cur))
 	p.t.Refs = append(single, later...)
 	if err := p.sendChanges(ctx); err != nil {
 		return err

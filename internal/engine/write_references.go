@@ -20,7 +20,7 @@ type sentRef struct {
 // follow as an update.
 func (p *pen) referencesFor(ctx context.Context, obj *identity.Object) (sent []sentRef, later []refChange, err error) {
 	inCreate := p.referencesInCreate()
-	for _, v := range p.t.values() {
+	for _, v := range p.t.Values {
 		m := &p.r.set.Mappings[v.Index]
 		if !m.IsReference() || v.Ignored || len(v.Refs) == 0 {
 			continue

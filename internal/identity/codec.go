@@ -98,6 +98,16 @@ func Decode(kind Kind, anchor string, names []string, b []byte) (*Object, error)
 	return o, nil
 }
 
+// AppendValue adds the byte form of a value to dst.
+func AppendValue(dst []byte, v any) []byte { return appendValue(dst, v) }
+
+// DecodeValue reads one value that AppendValue wrote and returns the bytes after it.
+func DecodeValue(b []byte) (v any, rest []byte, err error) {
+	d := decoder{b: b}
+	v = d.value()
+	return v, d.b, d.err
+}
+
 func appendText(dst []byte, s string) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(s)))
 	return append(dst, s...)
