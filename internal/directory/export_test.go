@@ -1,0 +1,4 @@
+package directory
+
+// Statements that must not read the whole table.
+var ByManager = []string{dropManager, reportsOf}
