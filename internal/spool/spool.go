@@ -1,265 +1,305 @@
 package spool
 
 import (
-	"bufio"
+	"bytes"
 	"cmp"
-	"container/heap"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/zeebo/xxh3"
 )
 
-// DefaultMemory is the bound on records held in memory when New is given none, in bytes.
-const DefaultMemory = 16 << 20
+// DefaultMaxBytes is the memory that a spool uses when New is given none.
+const DefaultMaxBytes = 16 << 20
 
-// overhead is what a record costs in memory beside its bytes.
-const overhead = 48
+// prefix of the folders that spools make; Sweep goes by it.
+const prefix = "rollcall-spool-"
 
-// Record is one record as it comes out. Payload is valid until the next record is asked for.
+// Record is one record in the order of the keys.
 type Record struct {
 	Key     string
-	Payload []byte
-	Line    int // as it was added, for messages about the input
+	Payload []byte // valid until the next record
+	Line    int    // where it came from, as given to Add
 }
 
-// Spool takes records and gives them back in the order of their keys. It is not safe for concurrent use.
+// Spool collects records and returns them sorted. It must be used by one goroutine at a time.
 type Spool struct {
-	dir    string
-	limit  int
-	arena  []byte  // keys and payloads of the records in memory, one after the other
-	index  []entry // of the records in memory
-	runs   []run
-	sorted bool // the records in memory came in order
-	err    error
+	parent   string
+	maxBytes int
+	dir      string // of this spool, "" until the first run is written
+
+	// The records in memory: their bytes as they are in a file, one after the other, and where each begins.
+	buffer  []byte
+	entries []entry
+	ordered bool // entries are in order as they are
+
+	runs  []*run
+	files int // written so far, merged ones included
+	count int
+	done  bool // Sorted was called: nothing is added any more
+	err   error
 }
 
-// entry places a record in the arena: the key, then the payload.
+// entry is where a record begins. Most comparisons end at the first bytes of the key.
 type entry struct {
-	at, key, payload int
-	line             int
+	head uint64
+	at   int
 }
 
-// run is a file of records in order.
-type run struct {
-	path    string
-	records int
-}
-
-// New makes a spool that keeps about maxBytes in memory, DefaultMemory when that is 0, and the rest in files in dir,
-// the system's directory for temporary files when that is "".
+// New returns an empty spool that keeps its files in a folder of its own below dir ("" for the system's folder for
+// temporary files) and uses up to maxBytes of memory, or DefaultMaxBytes if that is 0 or less; reading back may use as
+// much again. Nothing is created before the memory is full.
 func New(dir string, maxBytes int) *Spool {
 	if maxBytes <= 0 {
-		maxBytes = DefaultMemory
+		maxBytes = DefaultMaxBytes
 	}
-	return &Spool{dir: dir, limit: maxBytes, sorted: true}
+	return &Spool{parent: dir, maxBytes: maxBytes, ordered: true}
 }
 
-// Add takes a record; the payload is copied. Records with the same key come out next to each other, in the order they
-// were added.
+// Hash returns the 128-bit hash by which payloads are compared (design D15). seed sets apart hashes of payloads whose
+// bytes mean something else, such as those of another version of the mappings.
+func Hash(seed uint64, payload []byte) [16]byte { return xxh3.Hash128Seed(payload, seed).Bytes() }
+
+// Len returns the number of records added.
+func (s *Spool) Len() int { return s.count }
+
+// Add stores a record; line says where it came from and is returned with it. The spool keeps no reference to payload.
+// After an error, or after Sorted, every call is an error.
 func (s *Spool) Add(key string, payload []byte, line int) error {
 	if s.err != nil {
 		return s.err
 	}
-	e := entry{at: len(s.arena), key: len(key), payload: len(payload), line: line}
-	if n := len(s.index); n > 0 && s.sorted {
-		s.sorted = string(s.key(s.index[n-1])) <= key
+	if s.done {
+		return errors.New("spool: a record is added after reading began")
 	}
-	s.arena = append(append(s.arena, key...), payload...)
-	s.index = append(s.index, e)
-	if len(s.arena)+len(s.index)*overhead >= s.limit {
-		s.err = s.spill()
-	}
-	return s.err
-}
-
-func (s *Spool) key(e entry) []byte     { return s.arena[e.at : e.at+e.key] }
-func (s *Spool) payload(e entry) []byte { return s.arena[e.at+e.key : e.at+e.key+e.payload] }
-
-// sort puts the records in memory in order.
-func (s *Spool) sort() {
-	if s.sorted {
-		return
-	}
-	slices.SortStableFunc(s.index, func(a, b entry) int { return slices.Compare(s.key(a), s.key(b)) })
-	s.sorted = true
-}
-
-// spill writes the records in memory to a file of their own.
-func (s *Spool) spill() (err error) {
-	s.sort()
-	f, err := os.CreateTemp(s.dir, "rollcall-spool-*")
-	if err != nil {
-		return fmt.Errorf("spool: %w", err)
-	}
-	s.runs = append(s.runs, run{path: f.Name(), records: len(s.index)})
-	defer func() { err = errors.Join(err, f.Close()) }()
-	w := bufio.NewWriterSize(f, 256<<10)
-	var head []byte
-	for _, e := range s.index {
-		head = binary.AppendUvarint(head[:0], uint64(e.key))
-		head = binary.AppendUvarint(head, uint64(e.payload))
-		head = binary.AppendUvarint(head, uint64(e.line))
-		if _, err := w.Write(head); err != nil {
-			return fmt.Errorf("spool: %w", err)
-		}
-		if _, err := w.Write(s.arena[e.at : e.at+e.key+e.payload]); err != nil {
-			return fmt.Errorf("spool: %w", err)
+	need := len(key) + len(payload) + 3*binary.MaxVarintLen64
+	if used := len(s.buffer) + entrySize*len(s.entries); used > 0 && used+need+entrySize > s.maxBytes {
+		if s.err = s.flush(); s.err != nil {
+			return s.err
 		}
 	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("spool: %w", err)
+	s.grow(need)
+	e := entry{head: head(key), at: len(s.buffer)}
+	if s.ordered && len(s.entries) > 0 {
+		last := s.entries[len(s.entries)-1]
+		s.ordered = last.head < e.head || last.head == e.head && string(keyAt(s.buffer, last.at)) <= key
 	}
-	s.arena, s.index, s.sorted = s.arena[:0], s.index[:0], true
+	s.buffer = binary.AppendUvarint(s.buffer, uint64(len(key)))
+	s.buffer = append(s.buffer, key...)
+	s.buffer = binary.AppendUvarint(s.buffer, uint64(len(payload)))
+	s.buffer = append(s.buffer, payload...)
+	s.buffer = binary.AppendVarint(s.buffer, int64(line))
+	s.entries = append(s.entries, e)
+	s.count++
 	return nil
 }
 
-// Sorted delivers all records in the byte order of their keys. Nothing may be added afterwards. An error ends it.
+const entrySize = 16
+
+// grow makes room without going far beyond maxBytes, as doubling would.
+func (s *Spool) grow(need int) {
+	if cap(s.buffer)-len(s.buffer) >= need {
+		return
+	}
+	size := max(len(s.buffer)+need, min(2*cap(s.buffer), s.maxBytes), min(64<<10, s.maxBytes))
+	s.buffer = append(make([]byte, 0, size), s.buffer...)
+}
+
+// head is the first eight bytes of a key as a number; heads that differ are in the order of their keys.
+func head[K string | []byte](key K) uint64 {
+	var b [8]byte
+	copy(b[:], key)
+	return binary.BigEndian.Uint64(b[:])
+}
+
+// keyAt returns the key of the record that begins at a place of a buffer of our own.
+func keyAt(buffer []byte, at int) []byte {
+	n, k := binary.Uvarint(buffer[at:])
+	return buffer[at+k : at+k+int(n)]
+}
+
+func (s *Spool) sort() {
+	if s.ordered {
+		return
+	}
+	slices.SortFunc(s.entries, func(a, b entry) int {
+		if a.head != b.head {
+			return cmp.Compare(a.head, b.head)
+		}
+		if c := bytes.Compare(keyAt(s.buffer, a.at), keyAt(s.buffer, b.at)); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.at, b.at) // equal keys stay in the order in which they came
+	})
+	s.ordered = true
+}
+
+// flush writes the records in memory as a run, or at the end of the run before if they all come after it.
+func (s *Spool) flush() error {
+	s.sort()
+	if s.dir == "" {
+		dir, err := os.MkdirTemp(s.parent, prefix)
+		if err != nil {
+			return fmt.Errorf("create a folder for sorting: %w", err)
+		}
+		s.dir = dir
+	}
+	first := keyAt(s.buffer, s.entries[0].at)
+	var r *run
+	if n := len(s.runs); n > 0 && bytes.Compare(s.runs[n-1].last, first) <= 0 {
+		r = s.runs[n-1]
+	} else {
+		r = s.newRun()
+		s.runs = append(s.runs, r)
+	}
+	w, err := r.appendTo(s.blockSize())
+	if err != nil {
+		return err
+	}
+	for _, e := range s.entries {
+		w.record(s.buffer[e.at : e.at+recordLength(s.buffer[e.at:])])
+	}
+	last := keyAt(s.buffer, s.entries[len(s.entries)-1].at)
+	if err := w.close(last, len(s.entries)); err != nil {
+		return err
+	}
+	s.buffer, s.entries, s.ordered = s.buffer[:0], s.entries[:0], true
+	return nil
+}
+
+// blockSize is how many bytes are read and written at a time: small enough that many runs can be read side by side.
+func (s *Spool) blockSize() int { return min(64<<10, max(s.maxBytes/16, 64)) }
+
+func (s *Spool) newRun() *run {
+	s.files++
+	return &run{path: filepath.Join(s.dir, fmt.Sprintf("%06d", s.files))}
+}
+
+// Sorted delivers all records in the byte order of their keys; records with equal keys come next to each other, in the
+// order in which they were added. It may be called again. A file that is missing or was changed is an error, never
+// another record.
 func (s *Spool) Sorted() iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
+		if s.err == nil {
+			s.err = s.prepare()
+		}
 		if s.err != nil {
 			yield(Record{}, s.err)
 			return
 		}
-		s.sort()
 		if len(s.runs) == 0 {
-			for _, e := range s.index {
-				if !yield(Record{Key: string(s.key(e)), Payload: s.payload(e), Line: e.line}, nil) {
+			for _, e := range s.entries {
+				r, _, ok := parse(s.buffer[e.at:])
+				if !ok {
+					panic("spool: a record in memory cannot be read back")
+				}
+				if !yield(Record{Key: string(r.key), Payload: r.payload, Line: r.line}, nil) {
 					return
 				}
 			}
 			return
 		}
-		if err := s.merge(yield); err != nil {
+		m, err := newMerge(s.runs)
+		if err != nil {
 			yield(Record{}, err)
+			return
+		}
+		defer m.close()
+		for m.next() {
+			r := m.record()
+			if !yield(Record{Key: string(r.key), Payload: r.payload, Line: r.line}, nil) {
+				return
+			}
+		}
+		if m.err != nil {
+			yield(Record{}, m.err)
 		}
 	}
 }
 
-// merge merges the files and what is in memory.
-func (s *Spool) merge(yield func(Record, error) bool) (err error) {
-	var h front
-	for i, r := range s.runs {
-		f, err := os.Open(r.path)
-		if err != nil {
-			return fmt.Errorf("spool: %w", err)
-		}
-		defer f.Close()
-		h = append(h, &cursor{order: i, left: r.records, r: bufio.NewReaderSize(f, 128<<10)})
+// prepare ends the collecting: it writes what is left, unless all is still in memory, and merges runs until their
+// number can be read side by side.
+func (s *Spool) prepare() error {
+	s.done = true
+	if len(s.runs) == 0 {
+		s.sort()
+		return nil
 	}
-	h = append(h, &cursor{order: len(s.runs), left: len(s.index), memory: s})
-	h = slices.DeleteFunc(h, func(c *cursor) bool {
-		more, nerr := c.next()
-		err = errors.Join(err, nerr)
-		return !more
-	})
-	if err != nil {
-		return err
-	}
-	heap.Init(&h)
-	for len(h) > 0 {
-		c := h[0]
-		if !yield(Record{Key: string(c.key), Payload: c.payload, Line: c.line}, nil) {
-			return nil
-		}
-		more, err := c.next()
-		switch {
-		case err != nil:
+	if len(s.entries) > 0 {
+		if err := s.flush(); err != nil {
 			return err
-		case more:
-			heap.Fix(&h, 0)
-		default:
-			heap.Pop(&h)
 		}
+	}
+	s.buffer, s.entries = nil, nil
+	sideBySide := max(2, min(256, s.maxBytes/s.blockSize()))
+	for len(s.runs) > sideBySide {
+		// Neighbours, so that equal keys stay in order; the merged run takes their place.
+		merged, err := s.merge(s.runs[:sideBySide])
+		if err != nil {
+			return err
+		}
+		for _, r := range s.runs[:sideBySide] {
+			if err := os.Remove(r.path); err != nil {
+				return fmt.Errorf("remove a file used for sorting: %w", err)
+			}
+		}
+		s.runs = append([]*run{merged}, s.runs[sideBySide:]...)
 	}
 	return nil
 }
 
-// Close removes the files. It may be called twice.
-func (s *Spool) Close() error {
-	var err error
-	for _, r := range s.runs {
-		if rerr := os.Remove(r.path); rerr != nil && !errors.Is(rerr, os.ErrNotExist) {
-			err = errors.Join(err, rerr)
-		}
+func (s *Spool) merge(runs []*run) (*run, error) {
+	m, err := newMerge(runs)
+	if err != nil {
+		return nil, err
 	}
-	s.runs, s.arena, s.index = nil, nil, nil
+	defer m.close()
+	merged := s.newRun()
+	w, err := merged.appendTo(s.blockSize())
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	var last []byte
+	for m.next() {
+		w.record(m.bytes())
+		last = append(last[:0], m.record().key...)
+		n++
+	}
+	return merged, errors.Join(m.err, w.close(last, n))
+}
+
+// Close removes the files. The spool cannot be used after it; it may be called again.
+func (s *Spool) Close() error {
+	s.done, s.err = true, errors.New("spool: used after Close")
+	s.buffer, s.entries, s.runs = nil, nil, nil
+	if s.dir == "" {
+		return nil
+	}
+	dir := s.dir
+	s.dir = ""
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove the folder used for sorting: %w", err)
+	}
+	return nil
+}
+
+// Sweep removes what spools of a process that was killed left below dir. No spool may be in use there.
+func Sweep(dir string) error {
+	if dir == "" {
+		return errors.New("spool: the system's folder for temporary files belongs to other processes too")
+	}
+	left, err := filepath.Glob(filepath.Join(dir, prefix+"*"))
+	if err != nil {
+		return fmt.Errorf("look for left-over files in %s: %w", dir, err)
+	}
+	for _, path := range left {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
 	return err
 }
-
-// cursor is the next record of one run.
-type cursor struct {
-	order  int // of the run, which decides between equal keys
-	left   int
-	r      *bufio.Reader
-	memory *Spool // instead of r, for the records in memory
-
-	buf          []byte
-	key, payload []byte
-	line         int
-}
-
-func (c *cursor) next() (bool, error) {
-	if c.left == 0 {
-		return false, nil
-	}
-	if c.memory != nil {
-		e := c.memory.index[len(c.memory.index)-c.left]
-		c.key, c.payload, c.line = c.memory.key(e), c.memory.payload(e), e.line
-		c.left--
-		return true, nil
-	}
-	var head [3]uint64
-	for i := range head {
-		n, err := binary.ReadUvarint(c.r)
-		if err != nil {
-			return false, broken(err)
-		}
-		head[i] = n
-	}
-	size := head[0] + head[1]
-	if size > 1<<31 {
-		return false, broken(fmt.Errorf("a record of %d bytes", size))
-	}
-	c.buf = slices.Grow(c.buf[:0], int(size))[:size]
-	if _, err := io.ReadFull(c.r, c.buf); err != nil {
-		return false, broken(err)
-	}
-	c.key, c.payload, c.line = c.buf[:head[0]], c.buf[head[0]:], int(head[2])
-	c.left--
-	return true, nil
-}
-
-func broken(err error) error {
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return fmt.Errorf("spool: a temporary file is not what was written to it: %w", err)
-}
-
-// front is a heap of cursors by key.
-type front []*cursor
-
-func (h front) Len() int { return len(h) }
-func (h front) Less(i, j int) bool {
-	if c := slices.Compare(h[i].key, h[j].key); c != 0 {
-		return c < 0
-	}
-	return cmp.Less(h[i].order, h[j].order)
-}
-func (h front) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *front) Push(x any)   { *h = append(*h, x.(*cursor)) }
-func (h *front) Pop() any {
-	old := *h
-	c := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return c
-}
-
-// Hash is the 128-bit hash that tells a changed record from an unchanged one. Records hashed with another seed differ.
-func Hash(seed uint64, payload []byte) [16]byte { return xxh3.Hash128Seed(payload, seed).Bytes() }

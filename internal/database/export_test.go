@@ -1,0 +1,4 @@
+package database
+
+// Migrations of a test take the place of the real ones.
+var MigrateFrom = (*DB).migrate

@@ -1,0 +1,280 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"github.com/rollcall-id/rollcall/internal/database"
+	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/store"
+)
+
+// Commit applies the batch in one transaction (design section 4, D13).
+func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
+	if err := checkKeys(b); err != nil {
+		return fmt.Errorf("write to job %s: %w", b.JobID, err)
+	}
+	err := s.db.Tx(ctx, func(tx *sql.Tx) error {
+		job, err := s.lock(s.db.Bare(ctx), tx, b.JobID, b.Epoch)
+		if err != nil {
+			return err
+		}
+		w := writer{ctx: ctx, db: s.db, tx: tx}
+		if err := s.writeCycle(&w, job, b); err != nil {
+			return err
+		}
+		writeState(&w, job, b)
+		return w.err
+	})
+	if err != nil {
+		return fmt.Errorf("write to job %s: %w", b.JobID, s.conflict(err))
+	}
+	return nil
+}
+
+// writer is one batch on its way into the database. After an error it does nothing more.
+type writer struct {
+	ctx context.Context
+	db  *database.DB
+	tx  *sql.Tx
+	err error
+}
+
+// put writes rows in the order of their keys, which costs an SQLite file a fifth of any other order (design D15).
+// fixed are the values before the braces of the statement. Rows with the same key take effect in the order given.
+func put[T any, K comparable](w *writer, what string, b *database.Bulk, fixed any, rows []T, key func(*T) K, order func(a, b *T) int, args func([]any, *T) []any) {
+	if w.err != nil || len(rows) == 0 {
+		return
+	}
+	rows = ordered(rows, order)
+	var before []any
+	if fixed != nil {
+		before = []any{fixed}
+	}
+	if _, err := database.ExecBulk(w.ctx, w.db, w.tx, b, database.Fixed{Before: before}, rows, key, args); err != nil {
+		w.err = fmt.Errorf("%s: %w", what, err)
+	}
+}
+
+// ordered returns rows in order, leaving the caller's as they are; a nil order keeps them.
+func ordered[T any](rows []T, order func(a, b *T) int) []T {
+	byValue := func(a, b T) int { return order(&a, &b) }
+	if order == nil || slices.IsSortedFunc(rows, byValue) {
+		return rows
+	}
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, byValue)
+	return rows
+}
+
+// The statements of a batch. Where a row begins with the job or the cycle, its number is the first value of every row.
+var (
+	upsertWork = database.NewBulk(`
+INSERT INTO cycle_work (cycle, rule, anchor, stage, pass, depth, parent, action, target) VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?)}
+ON CONFLICT (cycle, rule, anchor) DO UPDATE SET stage = excluded.stage, pass = excluded.pass, depth = excluded.depth,
+	parent = excluded.parent, action = excluded.action, target = excluded.target`)
+
+	upsertWorkDocs = database.NewBulk(`
+INSERT INTO cycle_work_docs (cycle, rule, anchor, doc) VALUES {(?, ?, ?, ?)}
+ON CONFLICT (cycle, rule, anchor) DO UPDATE SET doc = excluded.doc`)
+
+	updateStages = database.NewBulk(`
+WITH given (cycle, rule, anchor, stage, target) AS (VALUES {(CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS INTEGER), CAST(? AS TEXT))})
+UPDATE cycle_work SET stage = given.stage, target = CASE WHEN given.target = '' THEN cycle_work.target ELSE given.target END
+FROM given WHERE cycle_work.cycle = given.cycle AND cycle_work.rule = given.rule AND cycle_work.anchor = given.anchor`)
+
+	upsertIndex = database.NewBulk(`
+INSERT INTO cycle_index (cycle, kind, attr, value, anchor, doc) VALUES {(?, ?, ?, ?, ?, ?)}
+ON CONFLICT (cycle, kind, attr, value, anchor) DO UPDATE SET doc = excluded.doc`)
+
+	upsertObjects = database.NewBulk(`
+INSERT INTO job_objects (job, rule, anchor, hash_hi, hash_lo, state, target, confirmed) VALUES {(?, ?, ?, ?, ?, ?, ?, ?)}
+ON CONFLICT (job, rule, anchor) DO UPDATE SET hash_hi = excluded.hash_hi, hash_lo = excluded.hash_lo,
+	state = excluded.state, target = excluded.target, confirmed = excluded.confirmed`)
+
+	touchObjects = database.NewBulk(`
+WITH given (job, rule, anchor, hi, lo) AS (VALUES {(CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT))})
+UPDATE job_objects SET hash_hi = given.hi, hash_lo = given.lo
+FROM given WHERE job_objects.job = given.job AND job_objects.rule = given.rule AND job_objects.anchor = given.anchor`)
+
+	upsertProjections = database.NewBulk(`
+INSERT INTO job_projections (job, rule, anchor, name, doc) VALUES {(?, ?, ?, ?, ?)}
+ON CONFLICT (job, rule, anchor) DO UPDATE SET name = excluded.name, doc = excluded.doc`)
+
+	upsertMembers = database.NewBulk(`
+INSERT INTO job_members (job, rule, anchor, attr, kind, ref, target) VALUES {(?, ?, ?, ?, ?, ?, ?)}
+ON CONFLICT (job, rule, anchor, attr, kind, ref) DO UPDATE SET target = excluded.target`)
+
+	deleteMembers = database.NewBulk(`
+DELETE FROM job_members WHERE job = ? AND (rule, anchor, attr, kind, ref) IN (VALUES {(?, ?, ?, ?, ?)})`)
+
+	insertUnresolved = database.NewBulk(`
+INSERT INTO job_unresolved (job, rule, anchor, attr, kind, ref) VALUES {(?, ?, ?, ?, ?, ?)}
+ON CONFLICT (job, kind, ref, rule, anchor, attr) DO NOTHING`)
+
+	deleteUnresolved = database.NewBulk(`
+DELETE FROM job_unresolved WHERE job = ? AND (rule, anchor, attr, kind, ref) IN (VALUES {(?, ?, ?, ?, ?)})`)
+
+	upsertEscrows = database.NewBulk(`
+INSERT INTO job_escrows (job, rule, anchor, name, hash_hi, hash_lo, code, reason, reference, attempts, first_failed, last_failed, next_attempt)
+VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}
+ON CONFLICT (job, rule, anchor) DO UPDATE SET name = excluded.name, hash_hi = excluded.hash_hi, hash_lo = excluded.hash_lo,
+	code = excluded.code, reason = excluded.reason, reference = excluded.reference, attempts = excluded.attempts,
+	first_failed = excluded.first_failed, last_failed = excluded.last_failed, next_attempt = excluded.next_attempt`)
+
+	upsertStaged = database.NewBulk(`
+INSERT INTO job_staged (job, rule, anchor, name, target, action, reason, staged_at, cycle_id, allowed)
+VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}
+ON CONFLICT (job, rule, anchor) DO UPDATE SET name = excluded.name, target = excluded.target, action = excluded.action,
+	reason = excluded.reason, cycle_id = excluded.cycle_id, allowed = excluded.allowed`)
+
+	insertLog = database.NewBulk(`
+INSERT INTO provisioning_log (job, id, cycle_id, at, action, status, rule, source_id, source_name, name_fold, target_id, error_code, doc)
+VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}`)
+
+	deleteObjects      = deleteByKey("job_objects")
+	deleteProjections  = deleteByKey("job_projections")
+	deleteMembersOf    = deleteByKey("job_members")
+	deleteUnresolvedOf = deleteByKey("job_unresolved")
+	deleteEscrows      = deleteByKey("job_escrows")
+	deleteStaged       = deleteByKey("job_staged")
+)
+
+func deleteByKey(table string) *database.Bulk {
+	return database.NewBulk(`DELETE FROM ` + table + ` WHERE job = ? AND (rule, anchor) IN (VALUES {(?, ?)})`)
+}
+
+// writeCycle writes the cycle with its work list and match index.
+func (s *Store) writeCycle(w *writer, job int64, b *store.Batch) (err error) {
+	ctx := s.db.Bare(w.ctx)
+	if b.Cycle != nil {
+		if _, err := s.putCycle(ctx, w.tx, job, b.Cycle); err != nil {
+			return err
+		}
+	}
+	if len(b.Work)+len(b.Stages)+len(b.Index) == 0 && !b.DropIndex {
+		return nil
+	}
+	var cycle int64
+	if err := w.tx.QueryRowContext(ctx, `SELECT num FROM cycles WHERE id = $1 AND job = $2`, b.CycleID, job).Scan(&cycle); err != nil {
+		return fmt.Errorf("cycle %s: %w: it must be stored before or with its work", b.CycleID, notFound(err))
+	}
+	codes := stageCodes()
+	work := ordered(b.Work, byWorkKey)
+	put(w, "work", upsertWork, nil, work, workKey, byWorkKey, func(dst []any, i *store.WorkItem) []any {
+		return append(dst, cycle, i.Rule, i.Anchor, codes[i.Stage], int64(i.Pass), int64(i.Depth), i.Parent, i.Action, i.Target)
+	})
+	put(w, "work", upsertWorkDocs, nil, work, workKey, byWorkKey, func(dst []any, i *store.WorkItem) []any {
+		return append(dst, cycle, i.Rule, i.Anchor, database.Blob(i.Doc))
+	})
+	put(w, "stages of work", updateStages, nil, b.Stages,
+		func(i *store.WorkStage) store.ObjectKey { return i.ObjectKey },
+		func(x, y *store.WorkStage) int { return compareKeys(&x.ObjectKey, &y.ObjectKey) },
+		func(dst []any, i *store.WorkStage) []any {
+			return append(dst, cycle, i.Rule, i.Anchor, codes[i.Stage], i.Target)
+		})
+	if b.DropIndex && w.err == nil {
+		if _, err := w.tx.ExecContext(ctx, `DELETE FROM cycle_index WHERE cycle = $1`, cycle); err != nil {
+			return fmt.Errorf("match index: %w", err)
+		}
+	}
+	type indexKey struct{ kind, attr, value, anchor string }
+	put(w, "match index", upsertIndex, nil, b.Index,
+		func(e *store.IndexEntry) indexKey {
+			return indexKey{string(e.Kind), e.Attr, indexValue(e.Value), e.Anchor}
+		},
+		func(x, y *store.IndexEntry) int {
+			return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Attr, y.Attr), cmp.Compare(x.Value, y.Value), cmp.Compare(x.Anchor, y.Anchor))
+		},
+		func(dst []any, e *store.IndexEntry) []any {
+			return append(dst, cycle, string(e.Kind), e.Attr, indexValue(e.Value), e.Anchor, database.Blob(e.Doc))
+		})
+	return w.err
+}
+
+// writeState writes what outlives the cycle.
+func writeState(w *writer, job int64, b *store.Batch) {
+	put(w, "objects", upsertObjects, nil, b.Objects, objectKey, byObjectKey, func(dst []any, o *store.Object) []any {
+		hi, lo := halves(o.Hash)
+		return append(dst, job, o.Rule, o.Anchor, hi, lo, int64(o.State), o.Target, database.Micros(o.Confirmed))
+	})
+	put(w, "hashes of objects", touchObjects, nil, b.Touched, objectKey, byObjectKey, func(dst []any, o *store.Object) []any {
+		hi, lo := halves(o.Hash)
+		return append(dst, job, o.Rule, o.Anchor, hi, lo)
+	})
+	for _, statement := range []*database.Bulk{deleteObjects, deleteProjections, deleteMembersOf, deleteUnresolvedOf, deleteEscrows, deleteStaged} {
+		put(w, "forgotten objects", statement, job, b.Forget, sameKey, compareKeys, objectKeyArgs)
+	}
+	put(w, "projections", upsertProjections, nil, b.Project,
+		func(p *store.Projection) store.ObjectKey { return p.ObjectKey },
+		func(x, y *store.Projection) int { return compareKeys(&x.ObjectKey, &y.ObjectKey) },
+		func(dst []any, p *store.Projection) []any {
+			return append(dst, job, p.Rule, p.Anchor, database.Text(p.Name), database.Blob(p.Doc))
+		})
+
+	member := func(m *store.Member) store.Unresolved {
+		return store.Unresolved{Owner: m.Owner, Attr: m.Attr, Ref: m.Ref}
+	}
+	byMember := func(x, y *store.Member) int {
+		return cmp.Or(compareKeys(&x.Owner, &y.Owner), cmp.Compare(x.Attr, y.Attr), cmp.Compare(x.Ref.Kind, y.Ref.Kind), cmp.Compare(x.Ref.Anchor, y.Ref.Anchor))
+	}
+	put(w, "members", upsertMembers, nil, b.Members, member, byMember, func(dst []any, m *store.Member) []any {
+		return append(dst, job, m.Owner.Rule, m.Owner.Anchor, m.Attr, string(m.Ref.Kind), m.Ref.Anchor, m.Target)
+	})
+	put(w, "members", deleteMembers, job, b.Unmember, member, byMember, func(dst []any, m *store.Member) []any {
+		return append(dst, m.Owner.Rule, m.Owner.Anchor, m.Attr, string(m.Ref.Kind), m.Ref.Anchor)
+	})
+
+	reference := func(u *store.Unresolved) store.Unresolved { return *u }
+	byReferent := func(x, y *store.Unresolved) int {
+		return cmp.Or(cmp.Compare(x.Ref.Kind, y.Ref.Kind), cmp.Compare(x.Ref.Anchor, y.Ref.Anchor), compareKeys(&x.Owner, &y.Owner), cmp.Compare(x.Attr, y.Attr))
+	}
+	put(w, "unresolved references", insertUnresolved, nil, b.Unresolved, reference, byReferent, func(dst []any, u *store.Unresolved) []any {
+		return append(dst, job, u.Owner.Rule, u.Owner.Anchor, u.Attr, string(u.Ref.Kind), u.Ref.Anchor)
+	})
+	put(w, "unresolved references", deleteUnresolved, job, b.Resolved, reference, byReferent, func(dst []any, u *store.Unresolved) []any {
+		return append(dst, u.Owner.Rule, u.Owner.Anchor, u.Attr, string(u.Ref.Kind), u.Ref.Anchor)
+	})
+
+	put(w, "escrows", upsertEscrows, nil, b.Escrows,
+		func(e *store.Escrow) store.ObjectKey { return e.ObjectKey },
+		func(x, y *store.Escrow) int { return compareKeys(&x.ObjectKey, &y.ObjectKey) },
+		func(dst []any, e *store.Escrow) []any {
+			hi, lo := halves(e.Hash)
+			return append(dst, job, e.Rule, e.Anchor, database.Text(e.Name), hi, lo, e.Code, database.Text(e.Reason), database.Flag(e.Reference),
+				int64(e.Attempts), database.Micros(e.FirstFailed), database.Micros(e.LastFailed), database.Micros(e.NextAttempt))
+		})
+	put(w, "escrows", deleteEscrows, job, b.Unescrow, sameKey, compareKeys, objectKeyArgs)
+	put(w, "held operations", upsertStaged, nil, b.Staged,
+		func(o *store.Staged) store.ObjectKey { return o.ObjectKey },
+		func(x, y *store.Staged) int { return compareKeys(&x.ObjectKey, &y.ObjectKey) },
+		func(dst []any, o *store.Staged) []any {
+			return append(dst, job, o.Rule, o.Anchor, database.Text(o.Name), o.Target, o.Action, database.Text(o.Reason),
+				database.Micros(o.StagedAt), o.CycleID, database.Flag(o.Allowed))
+		})
+	put(w, "held operations", deleteStaged, job, b.Unstage, sameKey, compareKeys, objectKeyArgs)
+	put(w, "log", insertLog, nil, b.Log, func(r *store.LogRecord) string { return r.ID }, nil, func(dst []any, r *store.LogRecord) []any {
+		name := database.Text(r.SourceName)
+		return append(dst, job, r.ID, r.CycleID, database.Micros(r.At), r.Action, r.Status, r.Rule, database.Text(r.SourceID), name,
+			identity.Fold(name), database.Text(r.TargetID), r.ErrorCode, database.Blob(r.Doc))
+	})
+}
+
+func sameKey(k *store.ObjectKey) store.ObjectKey { return *k }
+
+func objectKeyArgs(dst []any, k *store.ObjectKey) []any { return append(dst, k.Rule, k.Anchor) }
+
+func objectKey(o *store.Object) store.ObjectKey { return o.ObjectKey }
+
+func byObjectKey(x, y *store.Object) int { return compareKeys(&x.ObjectKey, &y.ObjectKey) }
+
+func workKey(i *store.WorkItem) store.ObjectKey { return i.ObjectKey }
+
+func byWorkKey(x, y *store.WorkItem) int { return compareKeys(&x.ObjectKey, &y.ObjectKey) }
+
+func compareKeys(x, y *store.ObjectKey) int {
+	return cmp.Or(cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.Anchor, y.Anchor))
+}

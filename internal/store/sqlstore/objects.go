@@ -1,0 +1,152 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/rollcall-id/rollcall/internal/database"
+	"github.com/rollcall-id/rollcall/internal/store"
+)
+
+// pageRows is how many rows a sequence reads at a time: enough that the cost of a query does not count, few enough
+// that a page of rows does not either (some 2 MB).
+const pageRows = 8192
+
+const selectObjects = `
+SELECT anchor, hash_hi, hash_lo, state, target, confirmed FROM job_objects
+WHERE job = (SELECT num FROM jobs WHERE id = $1) AND rule = $2 AND anchor > $3 ORDER BY anchor LIMIT $4`
+
+// Objects delivers all objects of a rule in the byte order of their anchors (design D15).
+func (s *Store) Objects(ctx context.Context, jobID, rule string) iter.Seq2[store.Object, error] {
+	return pages(func(last *store.Object, page []store.Object) ([]store.Object, error) {
+		after := ""
+		if last != nil {
+			after = last.Anchor
+		}
+		err := s.db.Scan(ctx, selectObjects, []any{jobID, rule, after, int64(pageRows)}, func(v []driver.Value) error {
+			anchor, ok1 := v[0].(string)
+			hi, ok2 := v[1].(int64)
+			lo, ok3 := v[2].(int64)
+			state, ok4 := v[3].(int64)
+			target, ok5 := v[4].(string)
+			confirmed, ok6 := v[5].(int64)
+			if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 {
+				return fmt.Errorf("unexpected types of columns: %T, %T, %T, %T, %T, %T", v[0], v[1], v[2], v[3], v[4], v[5])
+			}
+			page = append(page, store.Object{
+				ObjectKey: store.ObjectKey{Rule: rule, Anchor: anchor}, Hash: whole(hi, lo),
+				State: store.LinkState(state), Target: target, Confirmed: database.Time(confirmed),
+			})
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("objects of rule %s of job %s: %w", rule, jobID, err)
+		}
+		return page, nil
+	})
+}
+
+// pages makes a sequence of pages: read appends the rows after last, which is nil at first, to an empty page.
+// A page that is not full is the last one.
+func pages[T any](read func(last *T, page []T) ([]T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var last *T
+		var page []T
+		for {
+			var err error
+			if page, err = read(last, page[:0]); err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, row := range page {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			if len(page) < pageRows {
+				return
+			}
+			copied := page[len(page)-1]
+			last = &copied
+		}
+	}
+}
+
+func scanObject(row scanner, rule string, o *store.Object) error {
+	var hi, lo, state, confirmed int64
+	err := row.Scan(&o.Anchor, &hi, &lo, &state, &o.Target, &confirmed)
+	o.Rule, o.Hash, o.State, o.Confirmed = rule, whole(hi, lo), store.LinkState(state), database.Time(confirmed)
+	return err
+}
+
+var objectsByAnchor = database.NewBulk(`
+SELECT anchor, hash_hi, hash_lo, state, target, confirmed FROM job_objects
+WHERE job = (SELECT num FROM jobs WHERE id = ?) AND rule = ? AND anchor IN ({?})`)
+
+// ObjectsByAnchor returns those of the objects that are known, by anchor.
+func (s *Store) ObjectsByAnchor(ctx context.Context, jobID, rule string, anchors []string) (map[string]store.Object, error) {
+	found := make(map[string]store.Object, len(anchors))
+	err := s.byKeys(ctx, objectsByAnchor, []any{jobID, rule}, anchors, func(rows *sql.Rows) error {
+		var o store.Object
+		err := scanObject(rows, rule, &o)
+		found[o.Anchor] = o
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("objects of rule %s of job %s: %w", rule, jobID, err)
+	}
+	return found, nil
+}
+
+// byKeys runs a query for keys. A key that cannot be stored is not there; PostgreSQL would refuse to look for it.
+func (s *Store) byKeys(ctx context.Context, b *database.Bulk, before []any, keys []string, scan func(*sql.Rows) error) error {
+	if i := slices.IndexFunc(keys, func(k string) bool { return !database.ValidKey(k) }); i >= 0 {
+		keys = slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return !database.ValidKey(k) })
+	}
+	return database.QueryBulk(ctx, s.db, s.db.Read(), b, database.Fixed{Before: before}, keys, database.Itself, scan)
+}
+
+var ownersOf = database.NewBulk(`
+SELECT target, anchor FROM job_objects
+WHERE job = (SELECT num FROM jobs WHERE id = ?) AND rule = ? AND target <> '' AND target IN ({?})`)
+
+// Owners returns which source object each of the target anchors is linked to, by target anchor. Were there several, it
+// is the one with the smallest anchor.
+func (s *Store) Owners(ctx context.Context, jobID, rule string, targets []string) (map[string]string, error) {
+	owners := make(map[string]string, len(targets))
+	err := s.byKeys(ctx, ownersOf, []any{jobID, rule}, targets, func(rows *sql.Rows) error {
+		var target, anchor string
+		err := rows.Scan(&target, &anchor)
+		if other, ok := owners[target]; !ok || anchor < other {
+			owners[target] = anchor
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("owners of accounts of rule %s of job %s: %w", rule, jobID, err)
+	}
+	return owners, nil
+}
+
+// Tallies counts objects by rule and state, in that order.
+func (s *Store) Tallies(ctx context.Context, jobID string) ([]store.Tally, error) {
+	const text = `
+SELECT rule, state, count(*) FROM job_objects WHERE job = (SELECT num FROM jobs WHERE id = $1)
+GROUP BY rule, state ORDER BY rule, state`
+	var tallies []store.Tally
+	err := database.Query(ctx, s.db.Read(), text, []any{jobID}, func(rows *sql.Rows) error {
+		var t store.Tally
+		err := rows.Scan(&t.Rule, &t.State, &t.N)
+		tallies = append(tallies, t)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count the objects of job %s: %w", jobID, err)
+	}
+	return tallies, nil
+}

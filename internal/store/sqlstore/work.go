@@ -1,0 +1,165 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/rollcall-id/rollcall/internal/database"
+	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/store"
+)
+
+const selectWork = `
+SELECT w.rule, w.anchor, w.stage, w.pass, w.depth, w.parent, w.action, w.target, d.doc
+FROM cycle_work w LEFT JOIN cycle_work_docs d ON d.cycle = w.cycle AND d.rule = w.rule AND d.anchor = w.anchor
+WHERE w.cycle = (SELECT num FROM cycles WHERE id = `
+
+const workAt = selectWork + `$1) AND (w.pass, w.depth, w.rule, w.anchor) > ($2, $3, $4, $5)
+	AND w.stage IN ($6, $7, $8, $9, $10)`
+
+const workOrder = ` ORDER BY w.pass, w.depth, w.rule, w.anchor LIMIT $11`
+
+// stageCodes is the stored form of stages: numbers that stay when a stage is added between two others.
+func stageCodes() [store.Finished + 1]int64 {
+	return [...]int64{store.ToMatch: 10, store.ToSettle: 20, store.ToExport: 30, store.Sending: 40, store.Finished: finished}
+}
+
+// finished is named in the condition of the index in export order too.
+const finished = 99
+
+func stageOf(code int64) (store.Stage, error) {
+	for stage, c := range stageCodes() {
+		if c == code {
+			return store.Stage(stage), nil
+		}
+	}
+	return 0, fmt.Errorf("a stage of work is stored as %d, which this version of rollcall does not know", code)
+}
+
+// WorkAt returns up to limit items of a cycle in one of the stages, in export order, after a position. It is made for
+// what is not finished; asking for finished items sorts the whole work list.
+func (s *Store) WorkAt(ctx context.Context, cycleID string, stages []store.Stage, after *store.Position, limit int) ([]store.WorkItem, error) {
+	codes := stageCodes()
+	if len(stages) == 0 || len(stages) > len(codes) {
+		return nil, fmt.Errorf("work of cycle %s: 1 to %d stages can be asked for, not %d", cycleID, len(codes), len(stages))
+	}
+	text := workAt + ` AND w.stage < 99` + workOrder // the condition of the index in export order
+	if slices.Contains(stages, store.Finished) {
+		text = workAt + workOrder
+	}
+	if after == nil {
+		after = &store.Position{Pass: math.MinInt32}
+	}
+	args := []any{cycleID, int64(after.Pass), int64(after.Depth), after.Rule, after.Anchor}
+	for i := range codes {
+		args = append(args, codes[stages[min(i, len(stages)-1)]])
+	}
+	var items []store.WorkItem
+	err := database.Query(ctx, s.db.Read(), text, append(args, limit), func(rows *sql.Rows) error {
+		items = append(items, store.WorkItem{})
+		return scanWork(rows, &items[len(items)-1])
+	})
+	if err != nil {
+		return nil, fmt.Errorf("work of cycle %s: %w", cycleID, err)
+	}
+	return items, nil
+}
+
+func scanWork(row scanner, i *store.WorkItem) error {
+	var code int64
+	err := row.Scan(&i.Rule, &i.Anchor, &code, &i.Pass, &i.Depth, &i.Parent, &i.Action, &i.Target, &i.Doc)
+	if err == nil {
+		i.Stage, err = stageOf(code)
+	}
+	return err
+}
+
+var workByAnchor = database.NewBulk(selectWork + `?) AND w.rule = ? AND w.anchor IN ({?})`)
+
+// WorkByAnchor returns those items of a rule that exist, by anchor.
+func (s *Store) WorkByAnchor(ctx context.Context, cycleID, rule string, anchors []string) (map[string]store.WorkItem, error) {
+	found := make(map[string]store.WorkItem, len(anchors))
+	err := s.byKeys(ctx, workByAnchor, []any{cycleID, rule}, anchors, func(rows *sql.Rows) error {
+		var i store.WorkItem
+		err := scanWork(rows, &i)
+		found[i.Anchor] = i
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("work of rule %s of cycle %s: %w", rule, cycleID, err)
+	}
+	return found, nil
+}
+
+// CountWork counts the items of a cycle by pass, rule, action and stage, in that order.
+func (s *Store) CountWork(ctx context.Context, cycleID string) ([]store.WorkCount, error) {
+	const text = `
+SELECT rule, pass, action, stage, count(*) FROM cycle_work WHERE cycle = (SELECT num FROM cycles WHERE id = $1)
+GROUP BY pass, rule, action, stage ORDER BY pass, rule, action, stage`
+	var counts []store.WorkCount
+	err := database.Query(ctx, s.db.Read(), text, []any{cycleID}, func(rows *sql.Rows) error {
+		var c store.WorkCount
+		var code int64
+		err := rows.Scan(&c.Rule, &c.Pass, &c.Action, &code, &c.N)
+		if err == nil {
+			c.Stage, err = stageOf(code)
+		}
+		counts = append(counts, c)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count the work of cycle %s: %w", cycleID, err)
+	}
+	return counts, nil
+}
+
+// ClearWork removes all items and the index of a cycle, piece by piece; cut short, it can be repeated.
+func (s *Store) ClearWork(ctx context.Context, cycleID string) error {
+	var num int64
+	err := s.db.Read().QueryRowContext(ctx, `SELECT num FROM cycles WHERE id = $1`, cycleID).Scan(&num)
+	if err == nil {
+		err = s.clearCycle(ctx, num)
+	} else if errors.Is(err, sql.ErrNoRows) {
+		return nil // nothing to clear
+	}
+	if err != nil {
+		return fmt.Errorf("clear the work of cycle %s: %w", cycleID, err)
+	}
+	return nil
+}
+
+var indexed = database.NewBulk(`
+SELECT value, anchor, doc FROM cycle_index
+WHERE cycle = (SELECT num FROM cycles WHERE id = ?) AND kind = ? AND attr = ? AND value IN ({?})
+ORDER BY value, anchor`)
+
+// Indexed returns the entries of the cycle's match index with these folded values, by value; several entries of a value
+// are in the order of their anchors (design D1).
+func (s *Store) Indexed(ctx context.Context, cycleID string, kind identity.Kind, attr string, values []string) (map[string][]store.IndexEntry, error) {
+	kept := make([]string, 0, len(values)) // as they are in the table, each once
+	given := make(map[string]string, len(values))
+	for _, v := range values {
+		k := indexValue(v)
+		if _, twice := given[k]; !twice {
+			given[k] = v
+			kept = append(kept, k)
+		}
+	}
+	found := make(map[string][]store.IndexEntry, len(values))
+	err := database.QueryBulk(ctx, s.db, s.db.Read(), indexed, database.Fixed{Before: []any{cycleID, string(kind), attr}}, kept, database.Itself,
+		func(rows *sql.Rows) error {
+			e := store.IndexEntry{Kind: kind, Attr: attr}
+			err := rows.Scan(&e.Value, &e.Anchor, &e.Doc)
+			e.Value = given[e.Value]
+			found[e.Value] = append(found[e.Value], e)
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("match index of cycle %s: %w", cycleID, err)
+	}
+	return found, nil
+}
