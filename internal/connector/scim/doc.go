@@ -1,0 +1,12 @@
+// Package scim is the target connector for SCIM 2.0 servers (RFC 7643, RFC 7644). It speaks three dialects (design
+// D16): rfc, which is the standard to the letter, and the two of the reference service, entra2020 and legacy, which
+// most servers in the field were built against.
+//
+// It decides nothing about people: it turns objects into requests and answers into objects, and says what an answer
+// means. Pacing and repeats are those of package httpx; attribute paths, filters and messages those of package
+// internal/scim.
+//
+// Read settings.go and config.go for what can be set, client.go for one exchange, target.go and list.go for the
+// contracts, body.go and patch.go for what is written in each dialect, read.go for what is read, classify.go for what
+// an answer means, fallback.go and members.go for what is tried when a server refuses.
+package scim
