@@ -4,3 +4,5 @@
 // command, registry.go for the connectors there are, open.go for how the state is opened, exit.go for the exit codes,
 // and then one file per command.
 package main
+
+//go:generate go test -run ^TestReferenceIsUpToDate$ -update .

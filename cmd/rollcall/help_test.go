@@ -41,7 +41,7 @@ func TestHelp(t *testing.T) {
 			cmd.InheritedFlags().VisitAll(check)
 		})
 		for _, ch := range cmd.Commands() {
-			if ch.Name() != "completion" && ch.Name() != "help" {
+			if ch.Name() != "completion" && ch.Name() != "help" && !ch.IsAdditionalHelpTopicCommand() {
 				walk(ch, append(path[:len(path):len(path)], ch.Name()))
 			}
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden output in testdata/script")
+var update = flag.Bool("update", false, "rewrite the golden output in testdata/script, and docs/reference")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"rollcall": func() {

@@ -30,8 +30,9 @@ type connectorType struct {
 
 // parts are what connectors share in one process.
 type parts struct {
-	Dir   *directory.Directory
-	Sites *httpx.Sites
+	Dir     *directory.Directory
+	Sites   *httpx.Sites
+	Version string // of this program, which it names to targets
 }
 
 // connectors is the list of all connectors, by the name that app files give them.
@@ -70,6 +71,7 @@ func connectors() map[string]connectorType {
 				if err != nil {
 					return nil, err
 				}
+				cfg.UserAgent = "Rollcall/" + p.Version
 				return scimconn.New(cfg, env, p.Sites)
 			},
 		},

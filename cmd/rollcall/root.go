@@ -64,6 +64,7 @@ Exit codes: 0 fine, 1 internal error, 2 wrong command line or app file, 3 some o
 	for _, cmd := range commands(c) {
 		root.AddCommand(cmd)
 	}
+	root.AddCommand(newSettingsTopic())
 	return root
 }
 

@@ -144,7 +144,7 @@ func (s *state) cycle(ctx context.Context, c *cli, j store.Job, f *appfile.File,
 	if err != nil {
 		return engine.RunReport{}, err
 	}
-	defer func() { err = errors.Join(err, closeSubject(sub)) }()
+	defer func() { err = errors.Join(err, closeSubject(ctx, sub, sites)) }()
 	bar := c.progress()
 	rep, err = s.engine(c, bar).Run(ctx, sub, opt)
 	bar.Clear()
@@ -240,11 +240,12 @@ func (s *state) wouldBe(ctx context.Context, c *cli, file string, args []string)
 }
 
 func (s *state) plan(ctx context.Context, c *cli, j store.Job, f *appfile.File, opt engine.Options, show view.PlanOptions) (err error) {
-	sub, err := s.subject(ctx, c, j, f, s.sites(c))
+	sites := s.sites(c)
+	sub, err := s.subject(ctx, c, j, f, sites)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeSubject(sub)) }()
+	defer func() { err = errors.Join(err, closeSubject(ctx, sub, sites)) }()
 	bar := c.progress()
 	rep, err := s.engine(c, bar).Plan(ctx, sub, opt)
 	bar.Clear()

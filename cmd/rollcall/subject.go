@@ -17,12 +17,14 @@ import (
 	"github.com/rollcall-id/rollcall/internal/engine"
 	"github.com/rollcall-id/rollcall/internal/httpx"
 	"github.com/rollcall-id/rollcall/internal/job"
+	"github.com/rollcall-id/rollcall/internal/schema"
 	"github.com/rollcall-id/rollcall/internal/store"
 	"github.com/rollcall-id/rollcall/internal/store/sqlstore"
 	"github.com/rollcall-id/rollcall/internal/view"
 )
 
-// subject opens both ends of a job for a cycle.
+// subject opens both ends of a job for a cycle. An end that cannot be opened is the subject's Unready, so that the cycle
+// that fails with it is recorded and reported like any other.
 func (s *state) subject(ctx context.Context, c *cli, j store.Job, f *appfile.File, sites *httpx.Sites) (engine.Subject, error) {
 	sub := engine.Subject{Job: j, Def: f.Job, TargetSchema: f.TargetSchema, Meter: &connector.Meter{},
 		SourceName: systemName(f.Job.Source), TargetName: systemName(f.Job.Target)}
@@ -35,27 +37,38 @@ func (s *state) subject(ctx context.Context, c *cli, j store.Job, f *appfile.Fil
 		return engine.Subject{}, fmt.Errorf("job %s: connector %s or %s does not exist", j.Name, f.Job.Source.Connector, f.Job.Target.Connector)
 	}
 	env := connector.Env{Logger: c.logger(), Now: c.Now, Dir: f.Job.Dir, Job: j.ID}
-	p := parts{Dir: s.Dir, Sites: sites}
-	var err error
-	if sub.Source, err = src.Source(ctx, f.Job.Source.Settings, env, p); err != nil {
-		return engine.Subject{}, &exitError{exitJob, fmt.Errorf("job %s: source: %w", j.Name, err)}
+	p := parts{Dir: s.Dir, Sites: sites, Version: c.Version}
+	source, err := src.Source(ctx, f.Job.Source.Settings, env, p)
+	if err != nil {
+		sub.Unready = fmt.Errorf("source: %w", err)
+		return sub, nil
 	}
-	if err := s.withoutMissingKinds(ctx, c, &sub); err != nil {
+	sub.Source = source
+	known, err := sub.Source.Schema(ctx)
+	if err != nil {
+		sub.Unready = fmt.Errorf("source: %w", err)
+		return sub, nil
+	}
+	if err := withoutMissingKinds(c, &sub, known); err != nil {
 		return engine.Subject{}, err
 	}
 	if env.Uses, err = engine.Uses(sub.Def, f.TargetSchema); err != nil {
 		return engine.Subject{}, err
 	}
 	env.Meter = sub.Meter
-	if sub.Target, err = dst.Target(ctx, f.Job.Target.Settings, env, p); err != nil {
-		return engine.Subject{}, &exitError{exitJob, fmt.Errorf("job %s: target: %w", j.Name, err)}
+	target, err := dst.Target(ctx, f.Job.Target.Settings, env, p)
+	if err != nil {
+		sub.Unready = fmt.Errorf("target: %w", err)
+		return sub, nil
 	}
+	sub.Target = target
 	return sub, nil
 }
 
-// closeSubject lets go of what the ends of a job hold, connections above all.
-func closeSubject(sub engine.Subject) error {
-	var err error
+// closeSubject lets go of what the ends of a job hold, connections above all, and gives back the calls that were
+// reserved and not made, so that the next run finds the whole allowance that is left.
+func closeSubject(ctx context.Context, sub engine.Subject, sites *httpx.Sites) error {
+	err := sites.Flush(context.WithoutCancel(ctx))
 	for _, end := range []any{sub.Source, sub.Target} {
 		if cl, ok := end.(io.Closer); ok {
 			err = errors.Join(err, cl.Close())
@@ -66,11 +79,7 @@ func closeSubject(sub engine.Subject) error {
 
 // withoutMissingKinds switches off rules for kinds that the source does not have, such as a template's groups when the
 // source is a file of people only.
-func (s *state) withoutMissingKinds(ctx context.Context, c *cli, sub *engine.Subject) error {
-	known, err := sub.Source.Schema(ctx)
-	if err != nil {
-		return &exitError{exitJob, fmt.Errorf("job %s: read the source: %w", sub.Job.Name, err)}
-	}
+func withoutMissingKinds(c *cli, sub *engine.Subject, known schema.Schema) error {
 	rules := make([]job.Rule, len(sub.Def.Rules))
 	on := 0
 	for i, r := range sub.Def.Rules {
@@ -106,7 +115,7 @@ func systemName(e job.End) string {
 // engine makes an engine over the state.
 func (s *state) engine(c *cli, bar *view.Progress) *engine.Engine {
 	return engine.New(engine.Config{
-		Store: s.Store, Now: c.Now, NewID: uuid.NewString, Logger: c.logger(),
+		Store: s.Store, Now: c.Now, NewID: newID, Logger: c.logger(),
 		Holder:   fmt.Sprintf("%s/%d/%s", machine(), os.Getpid(), uuid.NewString()),
 		Ended:    ended,
 		Progress: func(p engine.Progress) { bar.Update(snapshot(p)) },
@@ -130,4 +139,13 @@ func (s *state) engine(c *cli, bar *view.Progress) *engine.Engine {
 func snapshot(p engine.Progress) view.Snapshot {
 	label := map[store.Phase]string{store.PhaseRead: "reading", store.PhaseMatch: "matching", store.PhaseExport: "writing"}[p.Phase]
 	return view.Snapshot{Label: strings.TrimSpace(p.Job + " " + label), Done: p.Done, Total: p.Total, Wait: p.Waiting}
+}
+
+// newID makes a GUID that grows with time (RFC 9562, version 7), so that the log's index grows at its end.
+func newID() string {
+	id, err := uuid.NewV7()
+	if err != nil { // the system's random numbers are gone
+		return uuid.NewString()
+	}
+	return id.String()
 }
