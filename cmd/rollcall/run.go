@@ -151,6 +151,9 @@ func (s *state) cycle(ctx context.Context, c *cli, j store.Job, f *appfile.File,
 	if errors.Is(err, context.Canceled) {
 		return rep, &exitError{exitInternal, fmt.Errorf("interrupted; what was done is recorded, and the next run goes on from there")}
 	}
+	if errors.Is(err, store.ErrStale) {
+		return rep, &exitError{exitJob, fmt.Errorf("%w; it is running already, or was a moment ago on a machine that cannot be asked", err)}
+	}
 	if err != nil {
 		return rep, err
 	}

@@ -57,7 +57,7 @@ func (d *decoder) actions(n *node, path string) job.Actions {
 			} else if near := job.Nearest(item.text, names); near != "" {
 				hint = "did you mean " + near + "?"
 			}
-			d.errorf(item, at, hint, "there is no such action")
+			d.errorf(item, at, hint, "there is no action %q", item.text)
 			continue
 		}
 		*field = true

@@ -19,6 +19,9 @@ func PlanJSON(w io.Writer, r engine.Report) error {
 		r.Changes = []plan.Change{}
 	}
 	for i := range r.Changes {
+		if r.Changes[i].Action == plan.Enable { // engine.R145 has no such action: it is an update there
+			r.Changes[i].Action = plan.Modify
+		}
 		if r.Changes[i].Properties == nil {
 			r.Changes[i].Properties = []plan.Property{}
 		}

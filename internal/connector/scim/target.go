@@ -50,6 +50,7 @@ func (c *Client) Probe(ctx context.Context) (connector.Caps, error) {
 
 func (c *Client) probe(ctx context.Context, k *kind) error {
 	x := c.queryOf(k, k.joining[0], uuid.NewString())
+	x.safe = false // not repeated: whether the target answers at all is what the probe is to tell, within the time-out
 	resp, err := c.send(ctx, x)
 	if err != nil {
 		return err
