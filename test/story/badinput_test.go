@@ -45,7 +45,7 @@ rules:
 		"11:11": "25 per second",
 		"13:10": "everybody",
 		"14:13": "3 fortnights",
-		"17:31": "no such action",
+		"17:31": `no action "erase"`,
 		"19:45": "SOUNDS LIKE",
 		"22:41": "Lower",
 		"23:66": "parenthesis",

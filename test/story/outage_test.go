@@ -24,25 +24,21 @@ func TestATargetThatIsNoneIsNamedAndNothingIsLost(t *testing.T) {
 		name   string
 		answer http.HandlerFunc
 		words  []string
-		slow   bool
 	}{
 		{"answers with a web page", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = fmt.Fprint(w, "<!doctype html><title>Sign in</title>") // a client that hung up has no claim to it
-		}, []string{"web page", "setting url"}, false},
+		}, []string{"web page", "setting url"}},
 		{"wants another credential", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) },
-			[]string{"credential", "auth"}, false},
+			[]string{"credential", "auth"}},
 		{"closes the connection", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-			[]string{"closed", "log"}, true},
+			[]string{"closed", "log"}},
 		{"does not answer", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
-			[]string{"in time", "timeout"}, true},
+			[]string{"in time", "timeout"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if tt.slow {
-				long(t) // for the repeats of scim.R63
-			}
 			target := startSandbox(t, "scim", token)
 			w := newWorld(t, token)
 			s := settings{url: target.url, deletes: true, layout: everything, timeout: timeout.String()}
