@@ -47,7 +47,7 @@ func (c *checker) call(n *node) {
 	if n.fn == nil {
 		e := newError(KindUnknownFunction, "there is no function %s", n.text)
 		if h := suggest(n.text); h != "" {
-			e.hint("%s", h)
+			e.Hint = h
 		}
 		c.report(n.pos, e)
 	} else if n.fn.check != nil {

@@ -103,12 +103,8 @@ func TestComparison(t *testing.T) {
 		{`[pair] <> ""`, false},
 		{`[bmp] < [emoji]`, true}, // by code point, not by UTF-16 unit
 	} {
-		p, err := Compile(`IIF(` + tc.condition + `, True, False)`)
-		if err != nil {
-			t.Fatal(err)
-		}
 		for _, form := range []string{`IIF(` + tc.condition + `, True, False)`, `CBool(` + tc.condition + `)`} {
-			p, err = Compile(form)
+			p, err := Compile(form)
 			if err != nil {
 				t.Fatal(err)
 			}

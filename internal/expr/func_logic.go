@@ -130,7 +130,7 @@ func logicFunctions() []Function {
 			},
 			apply: func(_ *state, a []value) (value, *Error) {
 				b, err := a[0].truth()
-				return boolValue(err != nil || !b), nil
+				return boolValue(err != nil || !b), nil //nolint:nilerr // what is no Boolean is not True, and Not gives true for it
 			},
 		},
 		{

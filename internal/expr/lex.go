@@ -87,13 +87,13 @@ func (l *lexer) next() (token, *Error) {
 	e := newError(KindParse, "the character %q cannot stand here", r)
 	switch r {
 	case '“', '”', '„', '«', '»':
-		e.hint(`strings stand between straight quotation marks: "text"`)
+		e.Hint = `strings stand between straight quotation marks: "text"`
 	case '\'', '‘', '’':
-		e.hint(`strings stand between double quotation marks: "text"`)
+		e.Hint = `strings stand between double quotation marks: "text"`
 	case ']':
-		e.hint("an attribute starts with [")
+		e.Hint = "an attribute starts with ["
 	case ';':
-		e.hint("arguments are separated by commas")
+		e.Hint = "arguments are separated by commas"
 	}
 	return token{}, e.place(l.src, start)
 }

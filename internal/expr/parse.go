@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -67,11 +68,11 @@ func (p *parser) unexpected(wanted string) *Error {
 	e := newError(KindParse, "%s, but %s follows", wanted, p.tok.describe())
 	switch {
 	case p.tok.kind == tokName && isLogical(p.tok.text):
-		e.hint("there are no logical operators; nest IIF instead")
+		e.Hint = "there are no logical operators; nest IIF instead"
 	case p.tok.kind == tokEnd:
 		e = newError(KindParse, "the expression ends too early: %s", wanted)
 	case p.tok.kind == tokCompare:
-		e.hint("comparisons do not chain; nest IIF instead")
+		e.Hint = "comparisons do not chain; nest IIF instead"
 	}
 	return e.place(p.lex.src, p.tok.pos)
 }
@@ -142,11 +143,11 @@ func (p *parser) nameOrCall(n *node) (*node, *Error) {
 	e := newError(KindParse, "%q is neither a function call nor a keyword", n.text)
 	switch {
 	case isLogical(n.text):
-		e.hint("there are no logical operators; nest IIF instead")
+		e.Hint = "there are no logical operators; nest IIF instead"
 	case lookup(n.text) != nil:
-		e.hint("a call needs parentheses, also without arguments: %s()", n.text)
+		e.Hint = fmt.Sprintf("a call needs parentheses, also without arguments: %s()", n.text)
 	default:
-		e.hint(`write [%s] for the attribute, "%s" for the text`, n.text, n.text)
+		e.Hint = fmt.Sprintf(`write [%s] for the attribute, "%s" for the text`, n.text, n.text)
 	}
 	return nil, e.place(p.lex.src, n.pos)
 }

@@ -286,7 +286,7 @@ func TestDelays(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if d, aborted := took(ctx); d != time.Second || aborted != http.ErrAbortHandler {
+		if d, aborted := took(ctx); d != time.Second || aborted != http.ErrAbortHandler { //nolint:errorlint // a recovered panic value, which is compared as the server compares it
 			t.Errorf("client gone: %v, %v", d, aborted)
 		}
 	})
@@ -299,7 +299,11 @@ func TestStart(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	get := func(url string) error {
-		resp, err := http.Get(url + "/Users")
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/Users", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			return err
 		}

@@ -231,5 +231,6 @@ func isPrimary(element any) bool {
 		return false
 	}
 	_, p, _ := Lookup(m, "primary")
-	return p == true
+	yes, _ := p.(bool)
+	return yes
 }

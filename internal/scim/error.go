@@ -2,6 +2,7 @@ package scim
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -77,4 +78,13 @@ func (e *Error) UnmarshalJSON(data []byte) error {
 	status, _ := strconv.Atoi(strings.Trim(string(m.Status), `"`))
 	*e = Error{Status: status, ScimType: m.ScimType, Detail: m.Detail}
 	return nil
+}
+
+// asError returns the *Error within err; this package makes no other errors for paths and filters.
+func asError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return badRequest(InvalidValue, "%v", err)
 }

@@ -32,10 +32,17 @@ func match(f Filter, resource map[string]any, def *Definition) (bool, error) {
 	return p(resource), nil
 }
 
+// Match implements Filter.
 func (f *Logical) Match(r map[string]any, def *Definition) (bool, error) { return match(f, r, def) }
-func (f *Not) Match(r map[string]any, def *Definition) (bool, error)     { return match(f, r, def) }
+
+// Match implements Filter.
+func (f *Not) Match(r map[string]any, def *Definition) (bool, error) { return match(f, r, def) }
+
+// Match implements Filter.
 func (f *Compare) Match(r map[string]any, def *Definition) (bool, error) { return match(f, r, def) }
-func (f *Has) Match(r map[string]any, def *Definition) (bool, error)     { return match(f, r, def) }
+
+// Match implements Filter.
+func (f *Has) Match(r map[string]any, def *Definition) (bool, error) { return match(f, r, def) }
 
 // scope says what attribute names mean: attributes of a resource, or sub-attributes of an element.
 type scope struct {
@@ -317,6 +324,7 @@ func comparison(kind *Attribute, f *Compare, onError ErrorType) (func(any) bool,
 		}
 	case "":
 		return dynamicComparison(f), nil
+	default: // texts, and what is compared as text
 	}
 	want, ok := f.Value.(string)
 	if !ok {
@@ -374,8 +382,9 @@ func textComparison(op Operator, want string, caseExact bool) func(string) bool 
 		return func(s string) bool { return strings.HasPrefix(fold(s), want) }
 	case EndsWith:
 		return func(s string) bool { return strings.HasSuffix(fold(s), want) }
+	default:
+		return func(s string) bool { return holds(op, strings.Compare(fold(s), want)) }
 	}
-	return func(s string) bool { return holds(op, strings.Compare(fold(s), want)) }
 }
 
 // holds says whether an operator is satisfied by the sign of a comparison.
@@ -393,8 +402,9 @@ func holds(op Operator, sign int) bool {
 		return sign < 0
 	case LessOrEqual:
 		return sign <= 0
+	default: // of text only
+		return false
 	}
-	return false
 }
 
 // asBool takes the texts True and False in any case for the Boolean (vectors P-03).

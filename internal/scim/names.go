@@ -89,9 +89,7 @@ func assign(object map[string]any, name string, value any) {
 
 // unassign removes every spelling of name.
 func unassign(object map[string]any, name string) {
-	if _, ok := object[name]; ok {
-		delete(object, name)
-	}
+	delete(object, name)
 	for k := range object {
 		if len(k) == len(name) && strings.EqualFold(k, name) {
 			delete(object, k)

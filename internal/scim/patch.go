@@ -46,7 +46,7 @@ func (p *patcher) operation(op Operation) *Error {
 	if op.Path != "" {
 		path, err := ParsePath(op.Path, p.d.SchemaURIs()...)
 		if err != nil {
-			return err.(*Error)
+			return asError(err)
 		}
 		return p.at(kind, path, op.Value)
 	}
@@ -87,7 +87,7 @@ func (p *patcher) key(kind, key string, value any) *Error {
 	}
 	path, err := ParsePath(key, p.d.SchemaURIs()...)
 	if err != nil {
-		return err.(*Error)
+		return asError(err)
 	}
 	return p.at(kind, path, value)
 }
@@ -99,7 +99,7 @@ func (p *patcher) at(kind string, path Path, value any) *Error {
 	}
 	t, err := p.d.target(path, InvalidPath)
 	if err != nil {
-		return err.(*Error)
+		return asError(err)
 	}
 	s := spot{patcher: p, target: t, path: path}
 	if done, err := s.mutable(kind, value); done || err != nil {

@@ -216,6 +216,7 @@ func (r reader) single(a *Attribute, v any) (any, *Error) {
 			return json.Number(s), nil
 		}
 		return v, nil
+	default: // a text of some form
 	}
 	s, ok := v.(string)
 	if !ok {
@@ -232,6 +233,7 @@ func (r reader) single(a *Attribute, v any) (any, *Error) {
 				return wrong("base64 text")
 			}
 		}
+	default: // any text
 	}
 	return s, nil
 }
