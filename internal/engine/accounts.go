@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -175,7 +176,7 @@ func (c *cycle) matchBlock(ctx context.Context, r *rule, items []*store.WorkItem
 	for _, t := range tasks {
 		for _, q := range t.Match {
 			values[q.Attr] = append(values[q.Attr], identity.Fold(q.Value))
-			values[promised+q.Attr] = append(values[promised+q.Attr], identity.Fold(q.Value))
+			values[promised+q.Attr] = append(values[promised+q.Attr], r.fold(q.Attr, q.Value))
 		}
 	}
 	found := map[string]map[string][]store.IndexEntry{}
@@ -213,6 +214,7 @@ type answer struct {
 	question match.Question
 	hits     []*identity.Object
 	cur      *plan.Current // of the first hit
+	err      error         // the target could not say, for this object alone (engine.R102)
 }
 
 // askAll asks the questions of a block of objects, several objects at once, each in the order of its priorities until
@@ -222,15 +224,22 @@ func (c *cycle) askAll(ctx context.Context, r *rule, tasks []*task, complete boo
 	waits := make([]time.Duration, len(tasks))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.caps.Concurrency)
+	var down streak
 	for i, t := range tasks {
 		g.Go(func() error {
 			got := []answer{}
 			for _, q := range t.Match {
 				hits, cur, wait, err := c.ask(gctx, r, q, complete, found[q.Attr][identity.Fold(q.Value)])
-				if wait > 0 || err != nil {
+				var e *connector.Error
+				switch {
+				case wait > 0, IsJobFailure(err), err != nil && !errors.As(err, &e):
 					waits[i] = wait
 					return err
+				case err != nil:
+					answers[i] = []answer{{question: q, err: err}}
+					return down.add("look for accounts", err)
 				}
+				down.end()
 				got = append(got, answer{question: q, hits: hits, cur: cur})
 				if len(hits) > 0 {
 					break
@@ -248,6 +257,11 @@ func (c *cycle) askAll(ctx context.Context, r *rule, tasks []*task, complete boo
 func (c *cycle) judge(ctx context.Context, r *rule, w *store.WorkItem, t *task, complete bool, answers []answer,
 	found map[string]map[string][]store.IndexEntry, given map[string]string, batch *store.Batch) error {
 	for _, a := range answers {
+		if a.err != nil {
+			code, reason := failureOf(a.err)
+			failTask(w, t, code, reason)
+			return nil //nolint:nilerr // the failure is recorded with the object, and the cycle goes on (engine.R102)
+		}
 		owner, err := c.owner(ctx, r, a.hits, given)
 		if err != nil {
 			return err
@@ -280,7 +294,7 @@ func (c *cycle) judge(ctx context.Context, r *rule, w *store.WorkItem, t *task, 
 // joining value (engine.R52).
 func (c *cycle) unmatched(r *rule, w *store.WorkItem, t *task, found map[string]map[string][]store.IndexEntry, given map[string]string, batch *store.Batch) {
 	for _, q := range t.Match {
-		v := identity.Fold(q.Value)
+		v := r.fold(q.Attr, q.Value)
 		other := given[promised+q.Attr+"\x00"+v]
 		if hits := found[promised+q.Attr][v]; other == "" && len(hits) > 0 {
 			other = hits[0].Anchor
@@ -300,7 +314,7 @@ func (c *cycle) unmatched(r *rule, w *store.WorkItem, t *task, found map[string]
 		return
 	}
 	for _, q := range t.Match {
-		v := identity.Fold(q.Value)
+		v := r.fold(q.Attr, q.Value)
 		given[promised+q.Attr+"\x00"+v] = w.Anchor
 		batch.Index = append(batch.Index, store.IndexEntry{Kind: r.def.To, Attr: promised + q.Attr, Value: v, Anchor: w.Anchor})
 	}
@@ -324,7 +338,7 @@ func (c *cycle) adopt(r *rule, w *store.WorkItem, t *task, cur *plan.Current) {
 // ask answers one question: by the index where it knows, else by a query.
 func (c *cycle) ask(ctx context.Context, r *rule, q match.Question, complete bool, indexed []store.IndexEntry) ([]*identity.Object, *plan.Current, time.Duration, error) {
 	var cur *plan.Current
-	if complete || len(indexed) > 0 {
+	if (complete || len(indexed) > 0) && r.tells(q, indexed) {
 		var hits []*identity.Object
 		for _, e := range indexed {
 			var doc current
@@ -337,6 +351,9 @@ func (c *cycle) ask(ctx context.Context, r *rule, q match.Question, complete boo
 		return hits, cur, 0, nil
 	}
 	hits, err := c.subject.Target.Find(ctx, r.def.To, q.Attr, q.Value, 2)
+	if reaction := react(ctx, err); err != nil && ctx.Err() == nil && reaction != putBack && reaction != failJob {
+		return nil, nil, 0, err // of this object alone
+	}
 	if err != nil {
 		wait, err := c.whileReading(ctx, fmt.Sprintf("look for an account by %s", q.Attr), err)
 		return nil, nil, wait, err
@@ -345,6 +362,18 @@ func (c *cycle) ask(ctx context.Context, r *rule, q match.Question, complete boo
 		cur = asCurrent(hits[0])
 	}
 	return hits, cur, 0, nil
+}
+
+// tells tells whether the index answers a question. It is kept without regard to case; where an account has the value
+// in other letters, and the target is not known to take them for the same, the target itself has to say.
+func (r *rule) tells(q match.Question, indexed []store.IndexEntry) bool {
+	if r.folds(q.Attr) {
+		return true
+	}
+	return !slices.ContainsFunc(indexed, func(e store.IndexEntry) bool {
+		var doc current
+		return json.Unmarshal(e.Doc, &doc) == nil && mapping.Text(doc.Values[q.Attr].V) != q.Value
+	})
 }
 
 // owner returns the source object that the only hit belongs to, in the state or in this cycle.

@@ -38,6 +38,7 @@ type cycle struct {
 	managed   int64
 	readings  map[string]plan.Reading // of each rule's full read, by rule
 	members   plan.Reading            // of memberships, over all rules
+	waiting   bool                    // there are unresolved references
 	warnings  []string
 	lastTick  time.Time
 }
@@ -137,7 +138,18 @@ func (c *cycle) recall() error {
 	if err := json.Unmarshal(c.row.Checkpoint, &m); err != nil {
 		return fmt.Errorf("cycle %s: read its checkpoint: %w", c.row.ID, err)
 	}
-	c.announced, c.mark = &m.Announced, &m.Announced
+	c.announced, c.mark = m.Announced, m.Announced
+	c.readings, c.members, c.warnings = m.Readings, m.Members, m.Warnings
+	return nil
+}
+
+// remember puts into the cycle's row what a process that takes the cycle over has to know.
+func (c *cycle) remember() error {
+	doc, err := json.Marshal(progressMark{Announced: c.mark, Readings: c.readings, Members: c.members, Warnings: c.warnings})
+	if err != nil {
+		return fmt.Errorf("cycle %s: write its checkpoint: %w", c.row.ID, err)
+	}
+	c.row.Checkpoint = doc
 	return nil
 }
 
@@ -172,9 +184,12 @@ func (c *cycle) slice(ctx context.Context) (wait time.Duration, done bool, err e
 // advance is the cycle. Each phase ends with a checkpoint; a phase that was interrupted is taken up where that is
 // possible (export) and repeated from its start where nothing outside was changed (read, match).
 func (c *cycle) advance(ctx context.Context, until time.Time) (time.Duration, error) {
+	if c.subject.Unready != nil {
+		return 0, &jobFailure{reason: quarantineConnection, op: "open the job", err: c.subject.Unready}
+	}
 	if c.caps.Calls == nil && c.caps.Concurrency == 0 {
-		if err := c.connect(ctx); err != nil {
-			return 0, err
+		if wait, err := c.connect(ctx); wait > 0 || err != nil {
+			return wait, err
 		}
 	}
 	for ctx.Err() == nil {
@@ -239,10 +254,10 @@ func (c *cycle) decide(ctx context.Context) (time.Duration, error) {
 
 // connect proves that the target answers and learns what it can do (engine.R24). A target that is read only from
 // memory of an earlier slice is not asked again.
-func (c *cycle) connect(ctx context.Context) error {
+func (c *cycle) connect(ctx context.Context) (wait time.Duration, err error) {
 	caps, err := c.subject.Target.Probe(ctx)
 	if err != nil {
-		return &jobFailure{reason: quarantineConnection, op: "test connection to the target", err: err}
+		return c.whileReading(ctx, "test connection to the target", err)
 	}
 	if c.subject.Job.NoReferences {
 		caps.ReferencesInCreate = false
@@ -254,7 +269,7 @@ func (c *cycle) connect(ctx context.Context) error {
 		caps.PageSize = 100
 	}
 	c.caps = caps
-	return c.takeStock(ctx)
+	return 0, c.takeStock(ctx)
 }
 
 // takeStock counts what is managed when the cycle begins, which the guard's limits stand on (design D6).
@@ -296,6 +311,9 @@ func (c *cycle) takeStock(ctx context.Context) error {
 // checkpoint records that a phase has ended.
 func (c *cycle) checkpoint(ctx context.Context, next store.Phase) error {
 	c.row.Phase = next
+	if err := c.remember(); err != nil {
+		return err
+	}
 	return c.commit(ctx, &store.Batch{Cycle: c.current()})
 }
 
@@ -330,12 +348,15 @@ func (c *cycle) commit(ctx context.Context, b *store.Batch) error {
 
 // finish ends a cycle whose work is done: the watermark moves, and the job's health is brought up to date.
 func (c *cycle) finish(ctx context.Context) error {
+	if err := c.commit(ctx, &store.Batch{Cycle: c.current()}); err != nil { // only who still holds the job may end its cycle
+		return err
+	}
 	if err := c.Store.ClearWork(ctx, c.row.ID); err != nil {
 		return fmt.Errorf("cycle %s: clear its work: %w", c.row.ID, err)
 	}
 	now := c.Now()
 	_, err := c.Store.UpdateJob(ctx, c.subject.Job.ID, func(j *store.Job) error {
-		if j.Version == c.row.Version { // a save during the cycle has asked for an initial cycle of its own (engine.R10)
+		if j.Version == c.row.Version && c.row.Type == store.Initial { // a save during the cycle has asked for an initial cycle of its own (engine.R10)
 			j.InitialDue = false
 		}
 		j.Watermark = c.row.Watermark
@@ -367,6 +388,9 @@ func (c *cycle) finish(ctx context.Context) error {
 // fail ends a cycle that cannot go on. Work that was not done is dropped: the next cycle finds it again, because hashes
 // are stored only for what was done.
 func (c *cycle) fail(ctx context.Context, f *jobFailure) error {
+	if err := c.commit(ctx, &store.Batch{Cycle: c.current()}); err != nil { // only who still holds the job may end its cycle
+		return err
+	}
 	now := c.Now()
 	_, err := c.Store.UpdateJob(ctx, c.subject.Job.ID, func(j *store.Job) error {
 		j.Quarantine = quarantined(j.Quarantine, f.reason, f.code(), f.Error(), now)

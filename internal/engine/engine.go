@@ -75,6 +75,7 @@ type Subject struct {
 	Target       connector.Target
 	TargetSchema schema.Schema // empty when unknown
 	Meter        *connector.Meter
+	Unready      error  // an end that could not be opened: the cycle fails with it, and makes no call
 	SourceName   string // for log records
 	TargetName   string
 }

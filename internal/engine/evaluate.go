@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/job"
 	"github.com/rollcall-id/rollcall/internal/mapping"
@@ -46,7 +47,8 @@ func (e *evaluation) evaluate() (*store.WorkItem, *task, bool, error) {
 	t.Soft = !in || e.object.Disabled || e.object.SoftDeleted
 	res, err := e.rule.set.Eval(e.object, t.Soft, false, e.ctx)
 	t.Name = e.displayName(res.Values)
-	if err != nil {
+	untouched := e.known.State == store.Unlinked && t.Soft || e.known.State == store.Released && !in
+	if err != nil && !untouched { // whose account nobody will write is out of scope, not wrong (engine.R27)
 		e.fail(w, t, err)
 		return w, t, in, nil
 	}
@@ -144,7 +146,7 @@ func decideUpdate(r *rule, w *store.WorkItem, t *task, values []mapping.Value, c
 	action := plan.Modify
 	for _, ch := range changes {
 		for i := range r.set.Mappings {
-			if m := &r.set.Mappings[i]; m.Target == ch.Attr && m.NamesSoftDeleted {
+			if m := &r.set.Mappings[i]; m.Target == ch.Attr && m.NamesSoftDeleted && turns(ch, t) {
 				action = plan.Enable
 				if t.Soft {
 					action = plan.Disable
@@ -156,6 +158,17 @@ func decideUpdate(r *rule, w *store.WorkItem, t *task, values []mapping.Value, c
 		action = plan.None
 	}
 	w.Action = string(action)
+}
+
+// turns tells whether the change of an attribute that shows IsSoftDeleted turns an account off or on. It does not when
+// the account stays as it is and the attribute has just another value: a title, say, whose expression asks for
+// IsSoftDeleted too.
+func turns(ch connector.Change, t *task) bool {
+	is := func(v any, text string) bool { return strings.EqualFold(mapping.Text(v), text) }
+	if t.Soft {
+		return t.Prior == store.Active || is(ch.Old, "true") && is(ch.New, "false")
+	}
+	return t.Prior == store.Disabled || t.Prior == store.Released || is(ch.Old, "false") && is(ch.New, "true")
 }
 
 // deprovision takes access away: a disable where the target can, else what the rule allows.
@@ -172,6 +185,9 @@ func (e *evaluation) deprovision(w *store.WorkItem, t *task, values []mapping.Va
 		return
 	}
 	switch {
+	case e.known.State == store.Disabled: // nothing is left to take away, the link is let go
+		w.Action, w.Pass = string(plan.None), passRecord
+		return
 	case !e.rule.set.CanDisable(): // engine.R80
 		e.skip(w, t, codeOutOfScope, t.Reason+"; no mapping names IsSoftDeleted, so nothing is sent")
 		return
@@ -341,5 +357,4 @@ func (e *evaluation) fail(w *store.WorkItem, t *task, err error) {
 	w.Stage, w.Pass, w.Action = store.ToExport, passRecord, string(plan.Other)
 	t.Failed, t.After, t.Values, t.Match, t.Changes = true, t.Prior, nil, nil, nil
 	t.Code, t.Reason = failureOf(err)
-	t.Hash = hash{}
 }

@@ -3,13 +3,11 @@ package engine
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/plan"
 	"github.com/rollcall-id/rollcall/internal/store"
@@ -37,6 +35,7 @@ type exporter struct {
 	mu     sync.Mutex
 	recent map[store.ObjectKey]*making
 	order  []store.ObjectKey // of recent, oldest first
+	turns  int64             // items handed out
 
 	stopMu sync.Mutex
 	stop   bool // no further items are handed out
@@ -53,6 +52,7 @@ type item struct {
 	rule   *rule
 	links  map[identity.Ref]standing // accounts of the objects it refers to, as far as the store knew them
 	making *making                   // of a create
+	turn   int64                     // order of handing out
 
 	doubtful bool // a create that an earlier process announced and may have sent
 }
@@ -66,7 +66,9 @@ type mark struct {
 // making is an account being made; done is closed when it is known what became of it.
 type making struct {
 	done   chan struct{}
+	turn   int64  // of its item
 	target string // "" when it failed
+	again  bool   // it was put back and comes in a later slice
 }
 
 // result is what a worker made of an item.
@@ -153,7 +155,7 @@ func (x *exporter) dispatch(ctx context.Context, until time.Time) (int, error) {
 		}
 		for _, it := range items {
 			if x.stopped() || ctx.Err() != nil {
-				return sent, nil
+				return sent, nil //nolint:nilerr // the caller asks ctx itself; what was handed out is finished first
 			}
 			x.register(it)
 			x.jobs <- it // workers take items back unsent once the slice has been stopped
@@ -211,9 +213,12 @@ func (x *exporter) prepare(ctx context.Context, works []store.WorkItem) ([]*item
 	return items, nil
 }
 
-// progressMark is the checkpoint of a cycle's export.
+// progressMark is the checkpoint of a cycle.
 type progressMark struct {
-	Announced store.Position `json:"announced"` // creates up to here may have been sent
+	Announced *store.Position         `json:"announced,omitempty"` // creates up to here may have been sent
+	Readings  map[string]plan.Reading `json:"readings"`            // what the guard stands on
+	Members   plan.Reading            `json:"members"`
+	Warnings  []string                `json:"warnings,omitempty"`
 }
 
 // after tells whether a comes after b in the export order.
@@ -221,14 +226,16 @@ func after(a, b store.Position) bool {
 	return cmp.Or(cmp.Compare(a.Pass, b.Pass), cmp.Compare(a.Depth, b.Depth), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Anchor, b.Anchor)) > 0
 }
 
-// register makes a create known to items that refer to it and come after it.
+// register gives an item its turn, and makes a create known to items that refer to it and come after it.
 func (x *exporter) register(it *item) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.turns++
+	it.turn = x.turns
 	if it.Action != string(plan.Create) {
 		return
 	}
-	it.making = &making{done: make(chan struct{})}
-	x.mu.Lock()
-	defer x.mu.Unlock()
+	it.making = &making{done: make(chan struct{}), turn: it.turn}
 	x.recent[it.ObjectKey] = it.making
 	x.order = append(x.order, it.ObjectKey)
 	if len(x.order) > rememberRecent {
@@ -248,12 +255,15 @@ func (x *exporter) resolve(ctx context.Context, it *item, ref identity.Ref) (tar
 		x.mu.Lock()
 		m := x.recent[key]
 		x.mu.Unlock()
-		if m == nil || m == it.making {
+		switch {
+		case m == nil || m == it.making:
 			continue
+		case m.turn > it.turn: // two that wait for each other would wait for ever
+			return "", true
 		}
 		select {
 		case <-m.done: // handed out before this item, so it will be done
-			return m.target, false
+			return m.target, m.again
 		case <-ctx.Done():
 			return "", true
 		}
@@ -318,9 +328,7 @@ func (x *exporter) collect(ctx context.Context) error {
 				x.halt(r.wait, nil)
 			case r.brief:
 				if streak++; streak >= maxFailStreak {
-					x.halt(0, &jobFailure{reason: quarantineConnection, op: "write to the target", err: &connector.Error{Kind: connector.KindTemporary,
-						Code: connector.CodeEndpointUnavailable, Detail: fmt.Sprintf("%d calls in a row failed, the last with: %s", streak, r.item.task.Reason),
-						Hint: "the target seems to be down; the next run takes up what is left"}})
+					x.halt(0, targetDown("write to the target", streak, r.item.task.Reason))
 				}
 			case r.written:
 				streak = 0
@@ -342,11 +350,10 @@ func (x *exporter) announce(at store.Position, flush func() error) error {
 	if x.mark != nil && !after(at, *x.mark) {
 		return nil
 	}
-	doc, err := json.Marshal(progressMark{Announced: at})
-	if err != nil {
-		return fmt.Errorf("cycle %s: write its checkpoint: %w", x.row.ID, err)
+	x.mark = &at
+	if err := x.remember(); err != nil {
+		return err
 	}
-	x.mark, x.row.Checkpoint = &at, doc
 	return flush()
 }
 
@@ -361,6 +368,10 @@ func (x *exporter) count(r *result) {
 	}
 	n := &x.row.Counts
 	switch {
+	case r.failed && r.item.task.Follow: // it was counted when its first part was done
+		n.Created--
+		n.Failed++
+		return
 	case r.failed:
 		n.Failed++
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
@@ -91,6 +92,27 @@ func react(ctx context.Context, err error) reaction {
 	return failObject
 }
 
+// streak watches failures that follow one another: many are a target that is down, not objects that are wrong. It may
+// be used by several goroutines at once.
+type streak struct{ n atomic.Int64 }
+
+// end says that a call succeeded.
+func (s *streak) end() { s.n.Store(0) }
+
+// add says that a call failed, and returns a failure of the job when the target seems to be down.
+func (s *streak) add(op string, err error) error {
+	if code, _ := failureOf(err); transient(code) && s.n.Add(1) >= maxFailStreak {
+		return targetDown(op, maxFailStreak, err.Error())
+	}
+	return nil
+}
+
+// targetDown is the failure of a job whose target does not answer any more.
+func targetDown(op string, calls int, last string) *jobFailure {
+	return &jobFailure{reason: quarantineConnection, op: op, err: &connector.Error{Kind: connector.KindTemporary, Code: connector.CodeEndpointUnavailable,
+		Detail: fmt.Sprintf("%d calls in a row failed, the last with: %s", calls, last), Hint: "the target seems to be down; the next run takes up what is left"}}
+}
+
 // failureOf gives the stable code and the words of an error of one object.
 func failureOf(err error) (code, reason string) {
 	var missing *plan.Missing
@@ -129,6 +151,9 @@ func retryAfter(first, now time.Time) time.Duration {
 
 // attempts of transient failures that are retried in the very next cycles (engine.R103 Open).
 const promptRetries = 3
+
+// giveUpAfter is how long after its first failure an object is retried without having changed (engine.R103).
+const giveUpAfter = 28 * 24 * time.Hour
 
 // escrowAfter stores one more failure of an object.
 func escrowAfter(was *store.Escrow, key store.ObjectKey, t *task, code, reason string, now time.Time) store.Escrow {

@@ -22,7 +22,10 @@ func (c *cycle) guard(ctx context.Context) error {
 	}
 	var wanted, removals int64
 	if err := c.eachTaking(ctx, func(w *store.WorkItem, t *task) bool {
-		if plan.Action(w.Action).Deprovisions() && !known[w.ObjectKey].Allowed {
+		if known[w.ObjectKey].Allowed {
+			return false
+		}
+		if plan.Action(w.Action).Deprovisions() || t.Held != "" { // held by a process that died while it held back
 			wanted++
 		}
 		for _, ch := range t.Refs {
@@ -50,6 +53,14 @@ func (c *cycle) guard(ctx context.Context) error {
 		holdMembers = plan.HeldTooMany
 	}
 	err = c.eachTaking(ctx, func(w *store.WorkItem, t *task) bool {
+		switch {
+		case t.Held != "":
+			c.row.Held = t.Held
+			return false
+		case t.HoldRefs:
+			c.row.Held = string(holdMembers)
+			return false
+		}
 		if h := hold[w.Rule]; h != "" && plan.Action(w.Action).Deprovisions() && !known[w.ObjectKey].Allowed {
 			t.Held = string(h)
 			_, t.Repeat = known[w.ObjectKey]
@@ -60,7 +71,12 @@ func (c *cycle) guard(ctx context.Context) error {
 		}
 		if holdMembers != "" && removesMembers(t) && !known[w.ObjectKey].Allowed {
 			t.HoldRefs = true
+			t.Reason += "; memberships are not taken away in this cycle: " + holdMembers.Words(removals, c.memLimit)
 			c.row.Held = string(holdMembers)
+			if !t.gives() { // nothing else is to be written
+				_, t.Repeat = known[w.ObjectKey]
+				w.Action, w.Pass = string(plan.StagedDelete), passRecord
+			}
 			return true
 		}
 		return false
@@ -134,6 +150,11 @@ func removesMembers(t *task) bool {
 	return false
 }
 
+// gives tells whether a task writes anything but removals of members.
+func (t *task) gives() bool {
+	return len(t.Changes) > 0 || slices.ContainsFunc(t.Refs, func(ch refChange) bool { return ch.Set != nil || ch.Clear || len(ch.Add) > 0 })
+}
+
 // eachTaking visits the work items that may take something away, and stores those that visit changes. Passes that hold
 // none are not read.
 func (c *cycle) eachTaking(ctx context.Context, visit func(*store.WorkItem, *task) bool) error {
@@ -159,7 +180,7 @@ func (c *cycle) eachTaking(ctx context.Context, visit func(*store.WorkItem, *tas
 // takes tells whether an item with this action may take access or memberships away.
 func takes(action string) bool {
 	a := plan.Action(action)
-	return a == plan.Modify || a == plan.Enable || a.Deprovisions()
+	return a == plan.Modify || a == plan.Enable || a == plan.StagedDelete || a.Deprovisions()
 }
 
 func (c *cycle) eachTakingIn(ctx context.Context, pass int, visit func(*store.WorkItem, *task) bool) error {
@@ -171,8 +192,10 @@ func (c *cycle) eachTakingIn(ctx context.Context, pass int, visit func(*store.Wo
 		}
 		batch := &store.Batch{}
 		more := false
+		var next store.Position // kept before visit, which moves held items to another pass
 		for i := range items {
 			w := &items[i]
+			next = store.Position{Pass: w.Pass, Depth: w.Depth, Rule: w.Rule, Anchor: w.Anchor}
 			if more = w.Pass == pass; !more {
 				break
 			}
@@ -200,7 +223,6 @@ func (c *cycle) eachTakingIn(ctx context.Context, pass int, visit func(*store.Wo
 		if !more {
 			return nil
 		}
-		last := items[len(items)-1]
-		after = &store.Position{Pass: last.Pass, Depth: last.Depth, Rule: last.Rule, Anchor: last.Anchor}
+		after = &next
 	}
 }

@@ -47,6 +47,7 @@ func (p *pen) store(state store.LinkState) {
 	b.Project = append(b.Project, store.Projection{ObjectKey: p.it.ObjectKey, Name: p.t.Name, Doc: doc})
 	b.Unescrow = append(b.Unescrow, p.it.ObjectKey)
 	b.Unresolved = append(b.Unresolved, p.t.Missing...)
+	b.Resolved = append(b.Resolved, p.t.Stale...)
 	if p.it.making != nil {
 		p.it.making.target = p.it.Target
 	}
@@ -75,10 +76,9 @@ func (p *pen) bookkeep(ctx context.Context) {
 		return
 	}
 	o := store.Object{ObjectKey: key, Hash: p.t.Hash, State: p.t.After, Target: p.it.Target, Confirmed: p.t.Confirm}
-	if p.t.Matched != "" {
+	if p.cur = p.t.Current.unpack(); p.t.Matched != "" || p.cur.Read {
 		o.Confirmed = p.Now()
-		p.cur = p.t.Current.unpack()
-		p.cur.Read = false
+		p.cur.Settle(p.r.set, p.t.Values)
 		doc, err := encodeProjection(p.cur)
 		if err != nil {
 			p.res.fatal = fmt.Errorf("remember %s: %w", p.it.Anchor, err)
@@ -89,6 +89,15 @@ func (p *pen) bookkeep(ctx context.Context) {
 	b.Objects = append(b.Objects, o)
 	b.Unescrow = append(b.Unescrow, key)
 	b.Unresolved = append(b.Unresolved, p.t.Missing...)
+	b.Resolved = append(b.Resolved, p.t.Stale...)
+	if p.it.Action == string(plan.Other) && p.t.Prior != store.Unlinked { // left alone, so nothing of it is healed either
+		waiting, err := p.Store.UnresolvedOf(context.WithoutCancel(ctx), p.subject.Job.ID, key)
+		if err != nil {
+			p.res.fatal = fmt.Errorf("rule %s: read unresolved references of %q: %w", key.Rule, key.Anchor, err)
+			return
+		}
+		b.Resolved = append(b.Resolved, waiting...)
+	}
 	p.out.status, p.out.code = statusSkipped, p.t.Code
 	switch {
 	case p.t.Code == codeRedundant && len(p.t.Warn) > 0:
@@ -99,6 +108,9 @@ func (p *pen) bookkeep(ctx context.Context) {
 }
 
 func stagedAction(t *task) string {
+	if t.HoldRefs {
+		return stagedMembers
+	}
 	if t.Gone && t.After == store.Unlinked || len(t.Changes) == 0 {
 		return string(plan.Delete)
 	}
@@ -133,15 +145,20 @@ func (p *pen) fall(ctx context.Context, code, reason string) {
 	b := &p.res.batch
 	key := p.it.ObjectKey
 	p.t.Code, p.t.Reason = code, reason
-	p.res.failed, p.res.brief = true, transient(code)
+	p.res.failed, p.res.brief = true, transient(code) && p.it.Pass != passRecord // which made no call
 	p.out.status, p.out.code, p.out.reason = statusFailure, code, reason
 	was, err := p.escrowOf(ctx, key)
 	if err != nil {
 		p.res.fatal = err
 		return
 	}
-	b.Escrows = append(b.Escrows, escrowAfter(was, key, p.t, code, reason, p.Now()))
 	o := store.Object{ObjectKey: key, State: p.t.Prior, Target: p.it.Target, Confirmed: p.t.Confirm}
+	if was != nil && p.Now().Sub(was.FirstFailed) >= giveUpAfter { // until the source object changes
+		b.Unescrow = append(b.Unescrow, key)
+		o.Hash = p.t.Hash
+	} else {
+		b.Escrows = append(b.Escrows, escrowAfter(was, key, p.t, code, reason, p.Now()))
+	}
 	if p.t.Prior == store.Unlinked {
 		o.Target = ""
 	}

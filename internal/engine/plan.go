@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/identity"
@@ -36,25 +37,32 @@ func (e *Engine) plan(ctx context.Context, s Subject, opt Options, scratch Scrat
 	if err := c.commit(ctx, &store.Batch{Cycle: &c.row}); err != nil {
 		return Report{}, err
 	}
-	if err := c.connect(ctx); err != nil {
+	if s.Unready != nil {
+		return Report{}, &jobFailure{reason: quarantineConnection, op: "open the job", err: s.Unready}
+	}
+	if err := c.insist(ctx, c.connect); err != nil {
 		return Report{}, err
 	}
 	if err := c.read(ctx); err != nil {
 		return Report{}, err
 	}
-	for {
-		wait, err := c.decide(ctx)
-		if err != nil {
-			return Report{}, err
-		}
-		if wait == 0 {
-			break
-		}
-		if err := c.pause(ctx, wait); err != nil {
-			return Report{}, err
-		}
+	if err := c.insist(ctx, c.decide); err != nil {
+		return Report{}, err
 	}
 	return c.describe(ctx)
+}
+
+// insist repeats a step until the target does not want a pause any more.
+func (c *cycle) insist(ctx context.Context, step func(context.Context) (time.Duration, error)) error {
+	for {
+		wait, err := step(ctx)
+		if err != nil || wait == 0 {
+			return err
+		}
+		if err := c.pause(ctx, wait); err != nil {
+			return err
+		}
+	}
 }
 
 // describe turns the work list into the plan's document and predicts the calls that carrying it out would take.

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/identity"
@@ -43,7 +44,9 @@ func (c *cycle) read(ctx context.Context) error {
 	}
 	for _, r := range c.rules {
 		if changesOnly {
-			err = c.readChanges(ctx, r, feed, retry)
+			if err = c.readChanges(ctx, r, feed, retry); err == nil {
+				c.readings[r.def.Name], c.members.Full = plan.Reading{}, false
+			}
 			if connector.KindOf(err) == connector.KindNotFound { // the mark is too old: everything is read
 				c.warn("the source cannot say what changed since the last cycle; everything was read")
 				c.row.Type = store.Initial
@@ -81,9 +84,9 @@ type waiting struct {
 
 // readAll reads every object of a rule and merges it with the state in the order of anchors (design D15): an object
 // that did not change costs one comparison of hashes.
-func (c *cycle) readAll(ctx context.Context, r *rule, retry map[store.ObjectKey]waiting) error {
+func (c *cycle) readAll(ctx context.Context, r *rule, retry map[store.ObjectKey]waiting) (err error) {
 	s := spool.New(c.TempDir, spoolMemory)
-	defer s.Close()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	reading := plan.Reading{Full: true, Managed: r.managed}
 	if err := c.fill(ctx, r, s, &reading); err != nil {
 		return err
@@ -94,19 +97,19 @@ func (c *cycle) readAll(ctx context.Context, r *rule, retry map[store.ObjectKey]
 	known, err, more := next()
 	blk := &block{cycle: c, rule: r}
 	var last spool.Record // key and line only
-	any := false
+	begun := false
 	var duplicates []string
 	for rec, rerr := range s.Sorted() {
 		if rerr != nil {
 			return fmt.Errorf("rule %s: sort what was read: %w", r.def.Name, rerr)
 		}
-		if any && rec.Key == last.Key {
+		if begun && rec.Key == last.Key {
 			if len(duplicates) < 10 {
 				duplicates = append(duplicates, fmt.Sprintf("%q (lines %d and %d)", rec.Key, last.Line, rec.Line))
 			}
 			continue
 		}
-		any, last.Key, last.Line = true, rec.Key, rec.Line
+		begun, last.Key, last.Line = true, rec.Key, rec.Line
 		c.row.Counts.Imported++
 		for more && err == nil && known.Anchor < rec.Key {
 			if err := blk.gone(ctx, known); err != nil {
@@ -141,6 +144,21 @@ func (c *cycle) readAll(ctx context.Context, r *rule, retry map[store.ObjectKey]
 	return blk.flush(ctx)
 }
 
+// maxAnchor is the longest anchor that the state can keep, in bytes.
+const maxAnchor = 1000
+
+// checked refuses an object whose anchor the state cannot keep, so that it does not stop the others (I7).
+func checked(item connector.Item) connector.Item {
+	if item.Object == nil || item.Object.Anchor == "" {
+		return item
+	}
+	a := item.Object.Anchor
+	if len(a) <= maxAnchor && utf8.ValidString(a) && !strings.Contains(a, "\x00") {
+		return item
+	}
+	return connector.Item{Line: item.Line, Err: fmt.Errorf("the key %.40q cannot be kept: it must be valid UTF-8 without NUL and at most %d bytes long", a, maxAnchor)}
+}
+
 // unreadable marks a payload in the spool that is no object but the reason why there is none.
 const unreadable = 0xff
 
@@ -154,6 +172,7 @@ func (c *cycle) fill(ctx context.Context, r *rule, s *spool.Spool, reading *plan
 			}
 			return &jobFailure{reason: quarantineSource, op: "read the source", err: err}
 		}
+		item = checked(item)
 		switch {
 		case item.Err != nil && (item.Object == nil || item.Object.Anchor == ""):
 			reading.Incomplete = true // this row could be anybody, so nobody is taken for a leaver
@@ -165,10 +184,8 @@ func (c *cycle) fill(ctx context.Context, r *rule, s *spool.Spool, reading *plan
 			err = s.Add(item.Object.Anchor, buf, item.Line)
 		default:
 			for _, a := range item.Object.Attrs {
-				if list, ok := a.Value.([]any); ok && len(list) > 0 {
-					if _, ok := list[0].(identity.Ref); ok {
-						c.members.Delivered += int64(len(list))
-					}
+				if r.refersWith(a.Name) {
+					c.members.Delivered += int64(count(a.Value))
 				}
 			}
 			buf = item.Object.Append(buf[:0], r.used)
@@ -185,11 +202,27 @@ func (c *cycle) fill(ctx context.Context, r *rule, s *spool.Spool, reading *plan
 	return ctx.Err()
 }
 
+// refersWith tells whether a reference with several values is taken from a source attribute: group members.
+func (r *rule) refersWith(name string) bool {
+	return slices.ContainsFunc(r.set.Mappings, func(m mapping.Mapping) bool {
+		return m.IsReference() && m.Def.MultiValued && m.Uses(name)
+	})
+}
+
+// count is the number of values of an attribute.
+func count(v any) int {
+	switch v := v.(type) {
+	case nil:
+		return 0
+	case []any:
+		return len(v)
+	}
+	return 1
+}
+
 // readChanges takes what a feed says has changed, and what waits for a retry or for the guard.
 func (c *cycle) readChanges(ctx context.Context, r *rule, feed connector.Feed, retry map[store.ObjectKey]waiting) error {
 	req := connector.ReadRequest{Kind: r.def.From, Attrs: r.used}
-	c.readings[r.def.Name] = plan.Reading{}
-	c.members.Full = false
 	blk := &block{cycle: c, rule: r}
 	seen := map[string]bool{}
 	var batch []connector.Item
@@ -197,7 +230,7 @@ func (c *cycle) readChanges(ctx context.Context, r *rule, feed connector.Feed, r
 		if err != nil {
 			return err
 		}
-		if item.Object == nil {
+		if item = checked(item); item.Object == nil {
 			return &connector.Error{Kind: connector.KindInvalid, Op: "read changes", Err: item.Err}
 		}
 		batch = append(batch, item)
@@ -277,6 +310,7 @@ type candidate struct {
 	known   store.Object
 	hash    hash
 	payload []byte // nil when the object is gone
+	told    bool   // the source itself said that it is gone, so it counts as delivered
 	problem string
 }
 
@@ -328,7 +362,8 @@ func (b *block) compare(ctx context.Context, items []connector.Item, retry map[s
 		case it.Gone && !ok:
 			b.cycle.row.Counts.Unchanged++
 		case it.Gone:
-			err = b.gone(ctx, was)
+			b.items = append(b.items, candidate{known: was, told: true})
+			err = b.full(ctx)
 		case it.Err != nil:
 			b.items = append(b.items, candidate{known: was, problem: it.Err.Error()})
 			err = b.full(ctx)
@@ -440,13 +475,16 @@ func (b *block) evaluate(it candidate, last map[string]store.Projection) (*store
 		e.object = o
 	}
 	w, t, in, err := e.evaluate()
+	if it.told && (errors.Is(err, errNothing) || it.known.State == store.Unlinked) {
+		c.row.Counts.Unchanged++ // there is nothing to take away
+	}
 	switch {
 	case errors.Is(err, errNothing):
 		return nil, nil, nil
 	case err != nil:
 		return nil, nil, err
 	}
-	if in {
+	if in && (it.known.State != store.Unlinked || !t.Soft) { // who is not active and has no account is nobody to provision
 		c.row.Counts.InScope++
 	}
 	return w, t, nil

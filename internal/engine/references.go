@@ -38,16 +38,12 @@ func (c *cycle) standings(ctx context.Context, refs []identity.Ref) (map[identit
 		if err != nil {
 			return nil, fmt.Errorf("rule %s: read links: %w", r.def.Name, err)
 		}
-		var open []string
 		for _, a := range anchors {
 			if o, ok := known[a]; ok && o.Target != "" {
 				out[identity.Ref{Kind: r.def.From, Anchor: a}] = standing{target: o.Target, managed: o.State != store.Released}
 			}
-			if o := known[a]; o.Target == "" || o.State == store.Released {
-				open = append(open, a)
-			}
 		}
-		items, err := c.work.WorkByAnchor(ctx, c.row.ID, r.def.Name, open)
+		items, err := c.work.WorkByAnchor(ctx, c.row.ID, r.def.Name, anchors)
 		if err != nil {
 			return nil, fmt.Errorf("cycle %s: read its work: %w", c.row.ID, err)
 		}
@@ -59,6 +55,14 @@ func (c *cycle) standings(ctx context.Context, refs []identity.Ref) (map[identit
 				out[ref] = s
 			case w.Target != "" && w.Pass < passTakeAway:
 				out[ref] = standing{target: w.Target, managed: true}
+			case w.Action == string(plan.Delete):
+				out[ref] = standing{target: w.Target}
+			case w.Target != "" && (w.Action == string(plan.Disable) || w.Action == string(plan.None)):
+				t, err := decodeTask(w)
+				if err != nil {
+					return nil, err
+				}
+				out[ref] = standing{target: w.Target, managed: t.After != store.Released}
 			}
 		}
 	}
@@ -70,6 +74,14 @@ func (c *cycle) settleReferences(ctx context.Context) error {
 	byName := map[string]*rule{}
 	for _, r := range c.rules {
 		byName[r.def.Name] = r
+	}
+	c.waiting = false
+	for _, err := range c.Store.Unresolved(ctx, c.subject.Job.ID) {
+		if err != nil {
+			return fmt.Errorf("job %s: read unresolved references: %w", c.subject.Job.Name, err)
+		}
+		c.waiting = true
+		break
 	}
 	var after *store.Position
 	for {
@@ -143,7 +155,7 @@ func (c *cycle) settle(ctx context.Context, r *rule, w *store.WorkItem, t *task,
 		return nil
 	}
 	cur := t.Current.unpack()
-	t.Missing, t.Warn, t.Refs = nil, nil, nil
+	t.Missing, t.Warn, t.Refs, t.Stale = nil, nil, nil, nil
 	for _, v := range t.Values {
 		m := &r.set.Mappings[v.Index]
 		if !m.IsReference() || v.Ignored || m.Apply == mapping.OnCreate && t.Prior != store.Unlinked {
@@ -159,6 +171,18 @@ func (c *cycle) settle(ctx context.Context, r *rule, w *store.WorkItem, t *task,
 		}
 		if !ch.empty() {
 			t.Refs = append(t.Refs, ch)
+		}
+	}
+	if !c.waiting || t.Prior == store.Unlinked {
+		return nil
+	}
+	before, err := c.Store.UnresolvedOf(ctx, c.subject.Job.ID, w.ObjectKey)
+	if err != nil {
+		return fmt.Errorf("rule %s: read unresolved references of %q: %w", r.def.Name, w.Anchor, err)
+	}
+	for _, u := range before {
+		if !slices.Contains(t.Missing, u) {
+			t.Stale = append(t.Stale, u)
 		}
 	}
 	return nil
@@ -296,7 +320,7 @@ func (c *cycle) healOwners(ctx context.Context, r *rule, anchors []string, owner
 			if !t.Heal {
 				continue
 			}
-		case link.State != store.Active && link.State != store.Disabled:
+		case link.State != store.Active, link.Hash == hash{}: // to be looked at whole: when it is enabled, or tried again
 			continue
 		default:
 			p := last[a]

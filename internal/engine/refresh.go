@@ -18,6 +18,7 @@ import (
 func (c *cycle) refresh(ctx context.Context, rules map[string]*rule, items []store.WorkItem, tasks []*task) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.caps.Concurrency)
+	var down streak
 	for i := range items {
 		w, t := &items[i], tasks[i]
 		if !c.stale(w, t) {
@@ -33,12 +34,16 @@ func (c *cycle) refresh(ctx context.Context, rules map[string]*rule, items []sto
 			})
 			switch {
 			case err == nil:
+				down.end()
 				t.Current, t.Confirm, t.Refs = packCurrent(got), c.Now(), nil
 				decideUpdate(rules[w.Rule], w, t, t.Values, got)
 				return nil
 			case connector.KindOf(err) == connector.KindNotFound: // the write will meet the same, and knows what to do
 				return nil
 			case react(gctx, err) == failObject || react(gctx, err) == lookAgain:
+				if jf := down.add("read accounts before updating them", err); jf != nil {
+					return jf
+				}
 				code, reason := failureOf(err)
 				failTask(w, t, code, reason)
 				return nil

@@ -51,6 +51,19 @@ func (r *rule) joining() []string {
 	return out
 }
 
+// folds tells whether the target is known to take "ab" and "AB" for the same value of an attribute (engine.R3).
+func (r *rule) folds(attr string) bool {
+	return slices.ContainsFunc(r.set.Mappings, func(m mapping.Mapping) bool { return m.Target == attr && m.Def.FoldCase })
+}
+
+// fold brings a joining value to the form under which two of them are the same for the target.
+func (r *rule) fold(attr, value string) string {
+	if r.folds(attr) {
+		return identity.Fold(value)
+	}
+	return value
+}
+
 // compileRules compiles the enabled rules of a job, users first: what refers to them comes after.
 func compileRules(s Subject) ([]*rule, error) {
 	var rules []*rule

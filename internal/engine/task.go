@@ -43,7 +43,8 @@ type task struct {
 	Held     string             `json:"hd,omitempty"` // why the guard holds it
 	HoldRefs bool               `json:"hr,omitempty"` // the membership guard holds its removals
 	Warn     []string           `json:"w,omitempty"`
-	Missing  []store.Unresolved `json:"u,omitempty"` // references found without an account
+	Missing  []store.Unresolved `json:"u,omitempty"`  // references found without an account
+	Stale    []store.Unresolved `json:"us,omitempty"` // references that waited for an account and are not wanted any more
 	Heal     bool               `json:"he,omitempty"`
 	Repeat   bool               `json:"rp,omitempty"` // held in an earlier cycle already
 	Follow   bool               `json:"fo,omitempty"` // second part of an object that was counted already
@@ -64,8 +65,8 @@ type refChange struct {
 	Multi  bool           `json:"m,omitempty"`
 	Set    *identity.Ref  `json:"s,omitempty"`
 	Clear  bool           `json:"c,omitempty"`
-	Add    []identity.Ref `json:"+,omitempty"`
-	Remove []store.Member `json:"-,omitempty"`
+	Add    []identity.Ref `json:"ad,omitempty"`
+	Remove []store.Member `json:"rm,omitempty"`
 }
 
 // empty tells whether the reference change does nothing.

@@ -28,7 +28,10 @@ func (x *exporter) write(ctx context.Context, it *item) *result {
 	p := &pen{exporter: x, it: it, t: it.task, r: it.rule, res: &result{item: it, action: plan.Action(it.Action)},
 		out: outcome{action: plan.Action(it.Action), status: statusSuccess, target: it.Target, began: x.Now(), reason: it.task.Reason}}
 	if it.making != nil {
-		defer close(it.making.done)
+		defer func() {
+			it.making.again = p.res.again || p.res.fatal != nil
+			close(it.making.done)
+		}()
 	}
 	var err error
 	switch {
@@ -205,7 +208,7 @@ func (p *pen) take(ctx context.Context, hit *identity.Object, as plan.Action) er
 		return err
 	}
 	p.res.action, p.out.action = as, as
-	if as == plan.Modify && len(p.t.Changes) == 0 && len(p.t.Refs) == 0 {
+	if as == plan.Modify && !p.res.written {
 		p.res.action, p.out.action = plan.None, plan.None
 	}
 	p.store(store.Active)
@@ -220,6 +223,13 @@ func (p *pen) update(ctx context.Context) error {
 			return p.rematch(ctx)
 		}
 		return err
+	}
+	if !p.res.written { // what it refers to still has no account
+		p.res.action, p.out.action = plan.None, plan.None
+		p.out.status = ""
+		if len(p.t.Warn) > 0 {
+			p.out.status, p.out.code, p.out.reason = statusWarning, codeUnresolved, p.t.Warn[0]
+		}
 	}
 	p.store(p.t.After)
 	return nil
@@ -261,6 +271,7 @@ func (p *pen) sendChanges(ctx context.Context) error {
 			}
 		}
 	}
+	p.cur.Settle(p.r.set, p.t.Values)
 	if len(changes) > 0 {
 		got, err := p.subject.Target.Update(ctx, connector.Update{Kind: p.r.def.To, Anchor: p.it.Target, Changes: changes})
 		if err != nil {
@@ -278,8 +289,6 @@ func (p *pen) sendChanges(ctx context.Context) error {
 			}
 			p.compare(got, set)
 		}
-	} else if p.cur != nil {
-		p.cur.Read = false
 	}
 	for _, ch := range multi {
 		if err := p.sendMembers(ctx, ch); err != nil {

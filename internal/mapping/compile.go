@@ -36,6 +36,7 @@ type Mapping struct {
 	Def  schema.Attribute // of the target attribute; only the name is set when the target's schema does not know it
 	prog *expr.Program    // nil for kind None
 	from string           // attribute of a direct reference mapping
+	uses []string         // source attributes that it names
 
 	NamesSoftDeleted bool // its value is where a disable shows (engine.R79)
 	Redacted         bool // the log shows [Redact] (engine.R71)
@@ -43,6 +44,11 @@ type Mapping struct {
 
 // IsReference tells whether the mapping writes references.
 func (m *Mapping) IsReference() bool { return m.Reference != "" }
+
+// Uses tells whether the mapping names a source attribute.
+func (m *Mapping) Uses(name string) bool {
+	return slices.ContainsFunc(m.uses, func(n string) bool { return strings.EqualFold(n, name) })
+}
 
 // Set is the compiled attribute mappings of one rule, in the order of the rule.
 type Set struct {
@@ -84,7 +90,7 @@ func Compile(attrs []Attribute, target *schema.Object) (*Set, error) {
 			errs = append(errs, fmt.Errorf("%s: SelectUniqueValue cannot ask this version's targets for taken values; use an expression that is unique by itself, for instance one that joins the employee number", a.Target))
 			continue
 		}
-		m.prog = prog
+		m.prog, m.uses = prog, prog.Attributes()
 		m.Redacted = prog.Calls("Redact")
 		for _, name := range prog.Attributes() {
 			if strings.EqualFold(name, IsSoftDeleted) {

@@ -165,6 +165,7 @@ func coerce(v any, def schema.Attribute) (any, error) {
 			return t.UTC().Format(time.RFC3339Nano), nil
 		}
 		return v, nil
+	default: // text of some kind
 	}
 	switch t := v.(type) {
 	case time.Time:

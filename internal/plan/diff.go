@@ -101,6 +101,21 @@ func Diff(set *mapping.Set, values []mapping.Value, cur *Current) []connector.Ch
 	return out
 }
 
+// Settle replaces, in an account that was read from the target, the target's spelling of a value by the value that it
+// should have where the two are the same. What is compared with it later is compared exactly.
+func (c *Current) Settle(set *mapping.Set, values []mapping.Value) {
+	if !c.Read {
+		return
+	}
+	for _, v := range values {
+		m := &set.Mappings[v.Index]
+		if old := c.Values[m.Target]; !m.IsReference() && !v.Ignored && old != nil && v.Value != nil && same(old, v.Value, m, true) {
+			c.Values[m.Target] = v.Value
+		}
+	}
+	c.Read = false
+}
+
 // same compares exactly with what was written last; with what was read from the target it allows for the target's own
 // spelling: letter case where the target ignores it, and the order of several values.
 func same(old, val any, m *mapping.Mapping, read bool) bool {
