@@ -44,8 +44,15 @@ test: ## run every test, with real servers; installs, starts and stops what they
 race: ## run the tests that need no servers under the race detector
 	$(NO_SERVERS) go test -race -short $(TESTFLAGS) $(PACKAGES)
 
+# quick takes less than a minute, full less than five; long adds a large load with latency.
+BENCH ?= full
+
 .PHONY: bench
-bench: ## run the benchmarks
+bench: ## compare Rollcall with a bare client, side by side, as one table (BENCH=quick, full or long)
+	@go run ./test/bench -mode $(BENCH)
+
+.PHONY: bench-parts
+bench-parts: ## run the benchmarks of single packages
 	$(NO_SERVERS) go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: fuzz-smoke

@@ -73,8 +73,14 @@ func ExecBulk[T any, K comparable](
 	ctx = db.Bare(ctx)
 	p := pieces[T]{db: db, b: b, fixed: fixed, args: args}
 	full := len(b.texts[0]) - 1 // the size of a full piece
-	var prepared *sql.Stmt      // for full pieces, when there are several
-	if len(rows) >= 2*bulkRows {
+	kept := func(size int) *sql.Stmt {
+		if db.driver.Postgres {
+			return nil
+		}
+		return db.written.get(p.text(size))
+	}
+	var prepared *sql.Stmt // for full pieces, when there are several and none is kept
+	if len(rows) >= 2*bulkRows && kept(full) == nil {
 		if prepared, err = tx.PrepareContext(ctx, p.text(full)); err != nil {
 			return 0, err
 		}
@@ -85,6 +91,8 @@ func ExecBulk[T any, K comparable](
 			var result sql.Result
 			if size == full && prepared != nil {
 				result, err = prepared.ExecContext(ctx, values...)
+			} else if stmt := kept(size); stmt != nil {
+				result, err = tx.StmtContext(ctx, stmt).ExecContext(ctx, values...) //nolint:sqlclosecheck // the transaction closes it
 			} else {
 				result, err = tx.ExecContext(ctx, p.text(size), values...)
 			}
@@ -112,11 +120,32 @@ func QueryBulk[T any](
 ) error {
 	p := pieces[T]{db: db, b: b, fixed: fixed, args: args}
 	for size, values := range p.of(rows) {
-		if err := Query(ctx, q, p.text(size), values, scan); err != nil {
+		by, err := db.querier(ctx, q, p.text(size))
+		if err != nil {
+			return err
+		}
+		if err := Query(ctx, by, p.text(size), values, scan); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// querier returns what a bulk query is to be run by: a prepared statement for the pool of readers, else q itself.
+func (db *DB) querier(ctx context.Context, q Querier, text string) (Querier, error) {
+	if db.driver.Postgres || q != Querier(db.read) {
+		return q, nil
+	}
+	stmt := db.asked.get(text)
+	if stmt == nil {
+		if err := db.asked.prepare(ctx, db.read); err != nil {
+			return nil, err
+		}
+		if stmt = db.asked.get(text); stmt == nil { // running it will say why
+			return q, nil
+		}
+	}
+	return query{stmt}, nil
 }
 
 // Query runs a query and calls scan for every row it delivers. It returns the first error, of scan, too.

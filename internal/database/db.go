@@ -21,6 +21,8 @@ type DB struct {
 	read, write *sql.DB
 	driver      Driver
 	after       func() error
+
+	written, asked statements // of the pools write and read; SQLite only
 }
 
 // New wraps opened pools; read and write may be the same. after runs when both are closed and may be nil.
@@ -53,6 +55,9 @@ func (db *DB) Tx(ctx context.Context, f func(*sql.Tx) error) error {
 }
 
 func (db *DB) once(ctx context.Context, f func(*sql.Tx) error) (err error) {
+	if err := db.written.prepare(ctx, db.write); err != nil {
+		return err
+	}
 	conn, err := db.write.Conn(ctx)
 	if err != nil {
 		return err

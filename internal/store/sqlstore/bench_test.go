@@ -113,6 +113,24 @@ func BenchmarkSetDepths(b *testing.B) {
 	})
 }
 
+// BenchmarkRecordsOfACycle looks for failures of a cycle that wrote little, in a job whose log is long: what every run
+// ends with (P9).
+func BenchmarkRecordsOfACycle(b *testing.B) {
+	databases(b, func(b *testing.B, s *sqlstore.Store) {
+		at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+		fill(b, s, 100_000, func(batch *store.Batch, i int) {
+			batch.Log = append(batch.Log, store.LogRecord{ID: uuid.Must(uuid.NewV7()).String(), JobID: benchJob, CycleID: benchCycle, At: at.Add(time.Duration(i) * time.Millisecond),
+				Action: "create", Status: "success", Rule: "users", SourceID: fmt.Sprint(i), SourceName: "Somebody", TargetID: fmt.Sprint(i), Doc: make([]byte, 600)})
+		})
+		for b.Loop() {
+			got, err := s.Records(b.Context(), store.LogQuery{JobID: benchJob, CycleID: "another", Status: "failure", Ascending: true, Limit: 10})
+			if err != nil || len(got) != 0 {
+				b.Fatal(len(got), err)
+			}
+		}
+	})
+}
+
 func benchKey(i int) store.ObjectKey {
 	return store.ObjectKey{Rule: "users", Anchor: fmt.Sprintf("%08x-1234-5678-9abc-def012345678", i)}
 }

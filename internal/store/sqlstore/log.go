@@ -31,8 +31,14 @@ func (s *Store) Records(ctx context.Context, q store.LogQuery) ([]store.LogRecor
 		args = append(args, value)
 		where = append(where, strings.ReplaceAll(condition, "?", "$"+strconv.Itoa(len(args))))
 	}
-	if q.JobID != "" {
+	switch {
+	case q.JobID == "":
+	case q.CycleID == "":
 		add(`l.job = (SELECT num FROM jobs WHERE id = ?)`, q.JobID)
+	default:
+		// The sign keeps SQLite, which takes one index for as good as the other, from going through all records of the
+		// job instead of those of the cycle.
+		add(`+l.job = (SELECT num FROM jobs WHERE id = ?)`, q.JobID)
 	}
 	if q.CycleID != "" {
 		add(`l.cycle_id = ?`, q.CycleID)
