@@ -210,7 +210,6 @@ const (
 	ToMatch  Stage = iota // in scope without a link: the account must be looked for
 	ToSettle              // linked or matched; its references must be compared
 	ToExport              // decided; waits for its turn
-	Sending               // a create that may have been sent: after a crash the target is asked before it is sent again
 	Finished
 )
 

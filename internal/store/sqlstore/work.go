@@ -19,13 +19,13 @@ FROM cycle_work w LEFT JOIN cycle_work_docs d ON d.cycle = w.cycle AND d.rule = 
 WHERE w.cycle = (SELECT num FROM cycles WHERE id = `
 
 const workAt = selectWork + `$1) AND (w.pass, w.depth, w.rule, w.anchor) > ($2, $3, $4, $5)
-	AND w.stage IN ($6, $7, $8, $9, $10)`
+	AND w.stage IN ($6, $7, $8, $9)`
 
-const workOrder = ` ORDER BY w.pass, w.depth, w.rule, w.anchor LIMIT $11`
+const workOrder = ` ORDER BY w.pass, w.depth, w.rule, w.anchor LIMIT $10`
 
 // stageCodes is the stored form of stages: numbers that stay when a stage is added between two others.
 func stageCodes() [store.Finished + 1]int64 {
-	return [...]int64{store.ToMatch: 10, store.ToSettle: 20, store.ToExport: 30, store.Sending: 40, store.Finished: finished}
+	return [...]int64{store.ToMatch: 10, store.ToSettle: 20, store.ToExport: 30, store.Finished: finished}
 }
 
 // finished is named in the condition of the index in export order too.

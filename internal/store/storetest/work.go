@@ -49,7 +49,7 @@ func workPages(ctx context.Context, s Store) error {
 		return err
 	}
 	for _, stages := range [][]store.Stage{
-		{store.ToMatch}, {store.ToExport, store.Sending}, {store.Finished}, {store.Finished, store.ToMatch},
+		{store.ToMatch}, {store.ToSettle, store.ToExport}, {store.Finished}, {store.Finished, store.ToMatch},
 		allStages(),
 	} {
 		wanted := without(want, func(i store.WorkItem) bool { return !slices.Contains(stages, i.Stage) })
@@ -99,7 +99,7 @@ func workStages(ctx context.Context, s Store) error {
 	}
 	for _, step := range []struct{ give, want store.WorkStage }{
 		{store.WorkStage{Stage: store.ToExport}, store.WorkStage{Stage: store.ToExport}},
-		{store.WorkStage{Stage: store.Sending}, store.WorkStage{Stage: store.Sending}},
+		{store.WorkStage{Stage: store.ToSettle}, store.WorkStage{Stage: store.ToSettle}},
 		{store.WorkStage{Stage: store.Finished, Target: "t'1"}, store.WorkStage{Stage: store.Finished, Target: "t'1"}},
 		{store.WorkStage{Stage: store.ToExport}, store.WorkStage{Stage: store.ToExport, Target: "t'1"}},
 	} {
