@@ -263,6 +263,9 @@ func (c *call) discovery(name, id string) error {
 				schemas = append(schemas, e.Schema)
 			}
 		}
+		for i := range schemas {
+			schemas[i].Location = c.origin + "/" + schemasPath + "/" + schemas[i].ID
+		}
 		return answerOneOrAll(c, id, schemas, func(s scim.Schema) string { return s.ID })
 	}
 	return scim.NewError(http.StatusNotFound, "", "there is no %s %s", name, id)

@@ -91,6 +91,16 @@ func (l *memberList) add(m member) {
 	l.list = append(l.list, m)
 }
 
+// show gives a member the name that it is displayed by and reports whether that is another one.
+func (l *memberList) show(id, display string) bool {
+	m := &l.list[l.at[id]]
+	if m.display == display {
+		return false
+	}
+	m.display = display
+	return true
+}
+
 func (l *memberList) remove(id string) {
 	i, ok := l.at[id]
 	if !ok {
@@ -215,6 +225,8 @@ func (e *memberEdit) commit(group *record) bool {
 		case m != nil && !had:
 			group.members.add(*m)
 			m.rec.groups = append(m.rec.groups, group)
+			changed = true
+		case m != nil && group.members.show(id, m.display):
 			changed = true
 		}
 	}

@@ -111,6 +111,48 @@ func TestMembership(t *testing.T) {
 	}
 }
 
+// TestDisplayOfMembers: a member's display is kept, also when it comes later. One that is there is immutable (RFC 7643
+// section 4.2), until the members are written as a whole.
+func TestDisplayOfMembers(t *testing.T) {
+	c := open(t, "scim", Config{Strict: true})
+	mira := c.user("mira")
+	group := c.group("Line 12", mira)
+	set := func(display string) string {
+		return patchBody(`[{"op":"replace","path":"members[value eq \"` + mira + `\"].display","value":"` + display + `"}]`)
+	}
+	whole := func(more string) string {
+		return `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Line 12","members":[{"value":"` + mira + `"` + more + `}]}`
+	}
+	tests := []struct {
+		name, method, body string
+		status             int
+		want               any
+	}{
+		{"without display", "PATCH", patchBody(`[{"op":"add","path":"members","value":[{"value":"` + mira + `"}]}]`), 204, nil},
+		{"display given later", "PATCH", set("Mira"), 204, "Mira"},
+		{"the same display", "PATCH", set("Mira"), 204, "Mira"},
+		{"another display", "PATCH", set("Mi"), 400, "Mira"},
+		{"added again with another display", "PATCH", patchBody(`[{"op":"add","path":"members","value":[{"value":"` + mira + `","display":"Mi"}]}]`), 204, "Mira"},
+		{"written as a whole", "PUT", whole(`,"display":"Mi"`), 200, "Mi"},
+		{"written as a whole without display", "PUT", whole(``), 200, nil},
+	}
+	version := c.must(200, "GET", "/Groups/"+group, "").header.Get("ETag")
+	var before any
+	for _, tt := range tests {
+		c.must(tt.status, tt.method, "/Groups/"+group, tt.body)
+		a := c.must(200, "GET", "/Groups/"+group, "")
+		got := a.body["members"].([]any)[0].(map[string]any)["display"]
+		if got != tt.want {
+			t.Errorf("%s: display is %v, want %v", tt.name, got, tt.want)
+		}
+		// The version counts changes only.
+		if changed := a.header.Get("ETag") != version; changed != (got != before) {
+			t.Errorf("%s: display %v then %v, version %s then %s", tt.name, before, got, version, a.header.Get("ETag"))
+		}
+		version, before = a.header.Get("ETag"), got
+	}
+}
+
 func TestManyMembersAddedAndRemoved(t *testing.T) {
 	c := open(t, "scim", Config{Strict: true})
 	var ids, add, remove []string

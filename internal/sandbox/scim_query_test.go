@@ -248,7 +248,12 @@ func TestDiscovery(t *testing.T) {
 		t.Errorf("schemas: %s %s", diff, schemas.raw)
 	}
 	for _, s := range want {
-		if got := c.must(200, "GET", "/Schemas/"+s, "").body["id"]; got != s {
+		one := c.must(200, "GET", "/Schemas/"+s, "").body
+		// RFC 7643 section 3.1: meta.location is the address of the resource.
+		if got, want := one["meta"].(map[string]any)["location"], c.base+"/Schemas/"+s; got != want {
+			t.Errorf("location of schema %s is %v, want %s", s, got, want)
+		}
+		if got := one["id"]; got != s {
 			t.Errorf("schema %v, want %s", got, s)
 		}
 	}

@@ -212,6 +212,8 @@ func TestDeviations(t *testing.T) {
 			"noTarget", func(a answer) bool { return a.body["phoneNumbers"] != nil }},
 		{"an unknown attribute", "PATCH", "/Users/{user}", patchBody(`[{"op":"add","path":"shoeSize","value":"42"}]`), 200,
 			"invalidPath", func(a answer) bool { return a.body["shoeSize"] == "42" }},
+		{"an empty path", "PATCH", "/Users/{user}", patchBody(`[{"op":"replace","path":"","value":{"title":"T"}}]`), 200,
+			"invalidPath", func(a answer) bool { return a.body["title"] == "T" }},
 		{"both projections at once", "GET", "/Users/{user}?attributes=userName&excludedAttributes=name", "", 200,
 			"invalidValue", func(a answer) bool { return a.body["name"] == nil && a.body["userName"] != nil }},
 		{"a filter on an unknown attribute", "GET", "/Users?filter=shoeSize%20pr", "", 200,

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -84,6 +85,9 @@ func (c *call) patch(id string) error {
 	if err != nil {
 		return err
 	}
+	if err := c.emptyPath(); err != nil {
+		return err
+	}
 	c.app.store.mu.Lock()
 	defer c.app.store.mu.Unlock()
 	rec, err := c.current(id)
@@ -116,6 +120,28 @@ func (c *call) patch(id string) error {
 		return nil
 	}
 	return c.answer(http.StatusOK, rec)
+}
+
+// emptyPath refuses, if strict, an operation whose path is an empty text: the grammar of RFC 7644 section 3.5.2 has no
+// such path, and one that is left out means something else.
+func (c *call) emptyPath() error {
+	if !c.def.Strict() {
+		return nil
+	}
+	var op struct {
+		Operations []struct {
+			Path *string `json:"path"`
+		}
+	}
+	if err := json.Unmarshal(c.body, &op); err != nil {
+		return scim.NewError(http.StatusBadRequest, scim.InvalidSyntax, "the body is not a PatchOp message: %v", err)
+	}
+	for _, o := range op.Operations {
+		if o.Path != nil && *o.Path == "" {
+			return scim.NewError(http.StatusBadRequest, scim.InvalidPath, "path is empty; leave it out to change several attributes")
+		}
+	}
+	return nil
 }
 
 // delete is DELETE (RFC 7644 section 3.6).

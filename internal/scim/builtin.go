@@ -104,7 +104,7 @@ func UserSchema() Schema {
 		text("locale", "Region for dates, numbers and currency."),
 		text("timezone", "Time zone, as in Europe/Berlin."),
 		attribute(Boolean, "active", "Whether the account may be used."),
-		text("password", "Password in clear text; never given back.", secret, exact),
+		text("password", "Password in clear text; never given back.", secret),
 		plural("emails", "E-mail addresses.", text("value", "E-mail address."), "work", "home", "other"),
 		plural("phoneNumbers", "Telephone numbers.", text("value", "Telephone number."),
 			"work", "home", "mobile", "fax", "pager", "other"),

@@ -98,6 +98,9 @@ type Schema struct {
 	Name        string      `json:"name,omitempty"`
 	Description string      `json:"description,omitempty"`
 	Attributes  []Attribute `json:"attributes"`
+	// Location is the address of the schema as its meta shows it (RFC 7643 section 3.1). Empty: an address relative to
+	// the base URL. It is not read.
+	Location string `json:"-"`
 }
 
 // MarshalJSON writes the schema as a resource of /Schemas.
@@ -107,7 +110,7 @@ func (s Schema) MarshalJSON() ([]byte, error) {
 		Schemas []string `json:"schemas"`
 		plain
 		Meta map[string]string `json:"meta"`
-	}{[]string{SchemaURN}, plain(s), map[string]string{"resourceType": "Schema", "location": "Schemas/" + s.ID}})
+	}{[]string{SchemaURN}, plain(s), map[string]string{"resourceType": "Schema", "location": orDefault(s.Location, "Schemas/"+s.ID)}})
 }
 
 // Extension is a schema that extends a resource type (RFC 7643 section 6).

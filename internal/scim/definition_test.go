@@ -176,3 +176,19 @@ func TestOperationJSON(t *testing.T) {
 		t.Errorf("written %s, %v", data, err)
 	}
 }
+
+func TestCaseExactOfUserAttributes(t *testing.T) {
+	// RFC 7643 section 8.7.1, but for references, which section 2.3.7 makes case exact.
+	want := map[string]bool{"userName": false, "password": false, "id": true, "externalId": true, "profileUrl": true, "groups.$ref": true, "emails.value": false}
+	got := map[string]bool{}
+	for name := range want {
+		path, err := ParsePath(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[name] = UserDefinition().Find(path).CaseExact
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("caseExact (-want +got):\n%s", diff)
+	}
+}

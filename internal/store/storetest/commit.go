@@ -99,7 +99,7 @@ func everything() *store.Batch {
 		later := at.Add(time.Duration(i) * time.Second)
 		name, doc := "Name of "+a, []byte(`{"x":`+fmt.Sprint(i)+"}\xff")
 		ref := identity.Ref{Kind: identity.User, Anchor: a}
-		b.Work = append(b.Work, store.WorkItem{ObjectKey: key(a), Stage: store.Stage(i % 5), Pass: i % 2, Depth: i % 3, Parent: a, Action: "create", Target: "target of " + a, Doc: doc})
+		b.Work = append(b.Work, store.WorkItem{ObjectKey: key(a), Stage: allStages()[i%len(allStages())], Pass: i % 2, Depth: i % 3, Parent: a, Action: "create", Target: "target of " + a, Doc: doc})
 		b.Objects = append(b.Objects, store.Object{ObjectKey: key(a), Hash: hash(n), State: store.LinkState(i % 4), Target: "target of " + a, Confirmed: later})
 		b.Project = append(b.Project, store.Projection{ObjectKey: key(a), Name: name, Doc: doc})
 		b.Members = append(b.Members, store.Member{Owner: key(a), Attr: members, Ref: ref, Target: "target of " + a})

@@ -29,7 +29,7 @@ func workBatch() *store.Batch {
 				for i, a := range anchors() {
 					b.Work = append(b.Work, store.WorkItem{
 						ObjectKey: store.ObjectKey{Rule: rule, Anchor: fmt.Sprint(pass, depth, a)},
-						Stage:     store.Stage(i % 5), Pass: pass, Depth: depth, Action: "create", Doc: []byte(a),
+						Stage:     allStages()[i%len(allStages())], Pass: pass, Depth: depth, Action: "create", Doc: []byte(a),
 					})
 				}
 			}
@@ -232,7 +232,7 @@ func depths(ctx context.Context, s Store) error {
 			depth = r.depth
 		}
 		k := store.ObjectKey{Rule: r.rule, Anchor: r.anchor}
-		b.Work = append(b.Work, store.WorkItem{ObjectKey: k, Pass: r.pass, Depth: depth, Parent: r.parent, Stage: store.Stage(i % 5)})
+		b.Work = append(b.Work, store.WorkItem{ObjectKey: k, Pass: r.pass, Depth: depth, Parent: r.parent, Stage: allStages()[i%len(allStages())]})
 		want[k] = r.depth
 	}
 	if err := s.Commit(ctx, b); err != nil {

@@ -1,0 +1,107 @@
+package replay
+
+const applicationSCIM = "application/scim+json"
+
+// everywhere has the habits of the two servers that show in many answers.
+func everywhere() []explanation {
+	return []explanation{
+		{"Versions", bothRight,
+			"The sandbox gives every resource a version and says so in its ServiceProviderConfig; scimmy has none and says that. " +
+				"Versions are optional (RFC 7644, section 3.14; RFC 7643, section 3.1).",
+			[]pattern{{"", always, `/(then )?(Resources\[\d+\]\.)?meta\.version/`, anything, absent}}},
+		{"Location of what was made", sandboxRight,
+			"The address of a new resource shall be in the Location header as well as in meta.location (RFC 7644, section 3.3).",
+			[]pattern{{"POST /", always, "Location", anything, absent}}},
+		{"Addresses of members and groups", bothRight,
+			"The sandbox shows the address of each member and group; the sub-attribute $ref is optional (RFC 7643, sections 2.4, 4.1.2 and 4.2).",
+			[]pattern{{"", always, `/(then )?(Resources\[\d+\]\.)?(members|groups)\[\d+\]\.\$ref/`, anything, absent}}},
+		{"Type of members", bothRight,
+			"The sandbox says of each member whether it is a user or a group, also when the client did not; the sub-attribute type is optional (RFC 7643, section 4.2).",
+			[]pattern{{"", always, `/(then )?(Resources\[\d+\]\.)?members\[\d+\]\.type/`, "User", absent}}},
+		{"Number of resources in a page", sandboxRight,
+			"itemsPerPage is the number of resources in this page (RFC 7644, section 3.4.2). scimmy repeats the size that was asked for, or its default of 20, however many there are.",
+			[]pattern{{"GET /", always, "itemsPerPage", anything, anything}}},
+		{"Schemas in an answer with chosen attributes", sandboxRight,
+			"Every representation of a resource has a schemas attribute that is not empty (RFC 7643, section 3), whatever attributes were asked for (RFC 7644, section 3.9).",
+			[]pattern{{"", always, `/(Resources\[\d+\]\.)?schemas/`, anything, absent}}},
+		{"The answer to a change of a group", bothRight,
+			"The sandbox answers 204 without body, since a group may be large, unless attributes are asked for; scimmy answers 200 with the group. " +
+				"The choice is the server's (RFC 7644, section 3.5.2).",
+			[]pattern{{"PATCH /Groups", always, "status", "204", "200"}, {"PATCH /Groups", always, "body", "none", "the resource"},
+				{"PATCH /Groups", always, "Content-Type", absent, applicationSCIM}}},
+		{"The groups of a user in the answer to a change", harness,
+			"A 200 holds the entire resource (RFC 7644, sections 3.5.1 and 3.5.2). server.js of the test bed adds the groups when a user is read, not when it is written.",
+			[]pattern{{"", always, "body", "the resource", "the resource, but not groups"}}},
+		{"Empty lists", bothRight,
+			"An empty list is the same as no value (RFC 7643, section 2.5). The sandbox leaves such an attribute out, scimmy shows the empty list.",
+			[]pattern{{"", always, `/(then )?(emails|members)/`, absent, "[]"}}},
+		{"The challenge in a 401", sandboxRight,
+			"A 401 must have a WWW-Authenticate header (RFC 9110, section 15.5.2).",
+			[]pattern{{"", always, "WWW-Authenticate", anything, absent}}},
+	}
+}
+
+func inReading() []explanation {
+	const asked = "Attributes that are asked for"
+	return []explanation{
+		{"A method that an endpoint does not have", sandboxRight,
+			"The resource is there and the method is not: that is 405 with an Allow header (RFC 9110, section 15.5.6). scimmy says that there is no such endpoint.",
+			together(status("405", "404", "Reading", "a method that the endpoint does not have"),
+				status("405", "404", "Discovery", "a schema made by a client"))},
+		{"Filters on complex attributes", sandboxRight,
+			"These filters are well-formed (RFC 7644, section 3.4.2.2), and a resource without the attribute just does not match. " +
+				"scimmy answers 400 as soon as it meets such a resource; where all have the attribute it finds what it should.",
+			status("200", "400 invalidValue", "Filters", "pr on a complex attribute", "a sub-attribute", "a sub-attribute of a list",
+				"a list without sub-attribute", "a value path", "a value path that holds for two elements only together", "a group the user is in")},
+		{"A sub-attribute after a value path in a filter", onPurpose,
+			"The grammar of RFC 7644, section 3.4.2.2 has no sub-attribute after the brackets, but the reference service sends this filter to match by a work address. " +
+				"The sandbox takes it, even if strict. scimmy would, too; it stumbles over the user without addresses as above.",
+			status("200", "400 invalidValue", "Filters", "a sub-attribute after a value path")},
+		{"An attribute of User by its URN in a filter", sandboxRight,
+			"An attribute may always be preceded by its schema, which for the core schema is optional (RFC 7644, section 3.10). scimmy finds nobody.",
+			together(field("totalResults", "1", "0", "Filters", "an attribute of User by its URN"),
+				field("Resources", absent, "[]", "Filters", "an attribute of User by its URN"),
+				field("Resources[1].id", "{alice}", absent, "Filters", "an attribute of User by its URN"))},
+		{"An attribute of the extension without its URN in a filter", onPurpose,
+			"Attributes of an extension are addressed by its URN (RFC 7644, section 3.10). The sandbox looks in the extension as well unless it is strict; then it refuses what the core schema does not have.",
+			together(strict(status("400 invalidFilter", "200", "Filters", "an attribute of the extension without its URN")),
+				lax(field("totalResults", "1", "0", "Filters", "an attribute of the extension without its URN"),
+					field("Resources", absent, "[]", "Filters", "an attribute of the extension without its URN"),
+					field("Resources[1].id", "{alice}", absent, "Filters", "an attribute of the extension without its URN")))},
+		{"Filters on unknown attributes", bothRight,
+			"In a query over several resource types, an attribute that a type does not have counts as one without value (RFC 7644, section 3.4.2.1); for a query over one type nothing is said. " +
+				"Not strict, the sandbox finds nobody, as scimmy does; strict, it refuses the comparison as one that it does not support (RFC 7644, section 3.12).",
+			strict(status("400 invalidFilter", "200", "Filters", "an unknown attribute", "groups by an attribute of users"))},
+		{"An order of Booleans", sandboxRight,
+			"Booleans have no order: gt, ge, lt and le on them shall be refused with invalidFilter (RFC 7644, section 3.4.2.2).",
+			status("400 invalidFilter", "200", "Filters", "a Boolean attribute with gt")},
+		{"A text without quotation marks in a filter", sandboxRight,
+			"A value is a JSON value, so a text has quotation marks (RFC 7644, section 3.4.2.2).",
+			status("400 invalidFilter", "200", "Filters", "a value without quotation marks")},
+		{"The error type of malformed filters", sandboxRight,
+			"A filter that is not of the grammar is refused with invalidFilter (RFC 7644, section 3.12).",
+			status("400 invalidFilter", "400 invalidValue", "Filters", "an operator without value", "words behind the filter")},
+		{"Quotation marks in a filter", sandboxRight,
+			"Texts in filters are JSON strings, in which a quotation mark is written with a backslash before it (RFC 7644, section 3.4.2.2).",
+			status("200", "400 invalidFilter", "Filters", "an escaped quotation mark", "a user name with an escaped quotation mark that is there")},
+		{"A page number that is no number", bothRight,
+			"startIndex and count are integers (RFC 7644, section 3.4.2.4), and nothing is said of other values. The sandbox refuses them, so that a faulty client shows; scimmy ignores them.",
+			status("400 invalidValue", "200", "Pages", "a count that is no number", "a startIndex that is no number")},
+		{"Sorting", bothRight,
+			"Sorting is optional (RFC 7644, section 3.4.2.3). The sandbox does not sort, and says so in its ServiceProviderConfig; scimmy does.",
+			together(field("Resources[1].id", "{alice}", "{user5}", "Pages", "sorted, where the server offers it"),
+				field("Resources[1].userName", "alice@example.com", "user5@example.com", "Pages", "sorted, where the server offers it"),
+				field("Resources[2].id", "{bob}", "{user4}", "Pages", "sorted, where the server offers it"),
+				field("Resources[2].userName", "bob@example.com", "user4@example.com", "Pages", "sorted, where the server offers it"))},
+		{"Sub-attributes and extensions that are asked for", sandboxRight,
+			"The parameter attributes takes sub-attributes, and URNs with attributes (RFC 7644, sections 3.9 and 3.10). scimmy answers 400, with the message of a slip in its own code.",
+			status("200", "400 invalidValue", asked, "a sub-attribute", "a sub-attribute of a list", "an attribute of the extension",
+				"the whole extension", "an attribute of User by its URN")},
+		{"An unknown attribute that is asked for", bothRight,
+			"RFC 7644, section 3.9 does not say what to do with a name that no schema has. The sandbox returns what is always returned; scimmy answers 400, by the same slip.",
+			status("200", "400 invalidValue", asked, "an unknown attribute")},
+		{"attributes and excludedAttributes at once", sandboxRight,
+			"The two parameters exclude each other (RFC 7644, section 3.9). The sandbox refuses both together if strict; otherwise attributes counts, as with scimmy.",
+			strict(status("400 invalidValue", "200", asked, "both parameters"))},
+	}
+}
