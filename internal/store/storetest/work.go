@@ -79,7 +79,7 @@ func workPages(ctx context.Context, s Store) error {
 	for _, c := range counts {
 		n += c.N
 	}
-	if err := first(err, same("items counted", n, int64(len(want))), same("sorts of items", len(counts), 2*2*5)); err != nil {
+	if err := first(err, same("items counted", n, int64(len(want))), same("sorts of items", len(counts), 2*2*len(allStages()))); err != nil {
 		return err
 	}
 	none, err := s.WorkAt(ctx, "no such cycle", []store.Stage{store.ToMatch}, nil, 7)
