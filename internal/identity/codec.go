@@ -158,6 +158,10 @@ type decoder struct {
 	err error
 }
 
+// mostAhead is how many elements a list or map gets room for on the word of its count alone, so that bytes that are not
+// ours cannot ask for much more memory than they have.
+const mostAhead = 64
+
 var errShort = errors.New("bytes end early")
 
 func (d *decoder) byte() byte {
@@ -238,7 +242,7 @@ func (d *decoder) value() any {
 			d.fail(errShort)
 			return nil
 		}
-		out := make([]any, 0, n)
+		out := make([]any, 0, min(n, mostAhead))
 		for ; n > 0 && d.err == nil; n-- {
 			out = append(out, d.value())
 		}
@@ -249,7 +253,7 @@ func (d *decoder) value() any {
 			d.fail(errShort)
 			return nil
 		}
-		out := make(map[string]any, n)
+		out := make(map[string]any, min(n, mostAhead))
 		for ; n > 0 && d.err == nil; n-- {
 			k := d.text()
 			out[k] = d.value()

@@ -37,6 +37,27 @@ func (a Attrs) Get(name string) (any, bool) {
 	return nil, false
 }
 
+// Find returns the value of the attribute with this name, else of the only one whose name differs in letter case alone
+// (expressions O-02), and whether there is one with a value that is not nil.
+func (a Attrs) Find(name string) (any, bool) {
+	if v, ok := a.Get(name); ok {
+		return v, true
+	}
+	found := -1
+	for i := range a {
+		if strings.EqualFold(a[i].Name, name) {
+			if found >= 0 {
+				return nil, false
+			}
+			found = i
+		}
+	}
+	if found < 0 {
+		return nil, false
+	}
+	return a[found].Value, a[found].Value != nil
+}
+
 // Set replaces the value of an attribute, or adds the attribute at the end.
 func (a *Attrs) Set(name string, value any) {
 	for i := range *a {
@@ -76,25 +97,10 @@ type Object struct {
 // Get is Attrs.Get.
 func (o *Object) Get(name string) (any, bool) { return o.Attrs.Get(name) }
 
-// Attr finds an attribute for expressions and filters: exact name first, then a unique match without regard to case
-// (expressions O-02). It makes an Object usable where package expr or scope asks for attributes.
+// Attr is Attrs.Find with references as text. It makes an Object usable where package expr or scope asks for attributes.
 func (o *Object) Attr(name string) (any, bool) {
-	if v, ok := o.Attrs.Get(name); ok {
-		return Plain(v), true
-	}
-	found := -1
-	for i := range o.Attrs {
-		if strings.EqualFold(o.Attrs[i].Name, name) {
-			if found >= 0 {
-				return nil, false
-			}
-			found = i
-		}
-	}
-	if found < 0 || o.Attrs[found].Value == nil {
-		return nil, false
-	}
-	return Plain(o.Attrs[found].Value), true
+	v, ok := o.Attrs.Find(name)
+	return Plain(v), ok
 }
 
 // Text returns an attribute as text, "" when it is absent or no text.

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -11,22 +12,37 @@ import (
 //	nil             absent
 //	string, bool
 //	int64, float64
-//	time.Time       in UTC
+//	time.Time       in UTC; its byte form keeps microseconds
 //	Ref             a reference to another object
 //	[]any           several values, in order; never empty (an empty list is nil)
 //	map[string]any  a complex value (RFC 7643 section 2.3.8)
 //
 // Normal brings what JSON, YAML and database drivers deliver into this form.
 
-// Normal converts v to the value forms above: other integer types to int64, lists of text to []any, times to UTC,
-// and an empty list to nil.
+// Normal converts v to the value forms above: other integer types to int64 (to float64 what int64 cannot hold), lists
+// of text to []any, times to UTC, and an empty list to nil. It does so within lists and complex values too, on copies.
 func Normal(v any) any {
 	switch v := v.(type) {
 	case int:
 		return int64(v)
+	case int8:
+		return int64(v)
+	case int16:
+		return int64(v)
 	case int32:
 		return int64(v)
+	case uint8:
+		return int64(v)
+	case uint16:
+		return int64(v)
 	case uint32:
+		return int64(v)
+	case uint:
+		return Normal(uint64(v))
+	case uint64:
+		if v > math.MaxInt64 {
+			return float64(v)
+		}
 		return int64(v)
 	case float32:
 		return float64(v)
@@ -48,6 +64,15 @@ func Normal(v any) any {
 		out := make([]any, len(v))
 		for i, e := range v {
 			out[i] = Normal(e)
+		}
+		return out
+	case map[string]any:
+		if len(v) == 0 {
+			return v
+		}
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[k] = Normal(e)
 		}
 		return out
 	case []byte:

@@ -316,20 +316,32 @@ func TestWithDefaults(t *testing.T) {
 	}
 }
 
-func TestGuardLimit(t *testing.T) {
+func TestGuardLimit(t *testing.T) { // design D6
 	tests := []struct {
 		name    string
+		guard   Guard
 		managed int64
 		want    int64
 	}{
-		{"a small company loses at most five", 10, 5},
-		{"a fifth, rounded down", 99, 19},
-		{"never more than the threshold", 1_000_000, 500},
-		{"none managed", 0, 5},
+		{"none managed", DefaultDeletionGuard, 0, 5},
+		{"a small company loses at most five", DefaultDeletionGuard, 10, 5},
+		{"a fifth is not more than five yet", DefaultDeletionGuard, 29, 5},
+		{"a fifth is six from thirty on", DefaultDeletionGuard, 30, 6},
+		{"a fifth, rounded down", DefaultDeletionGuard, 99, 19},
+		{"a fifth of a middling company", DefaultDeletionGuard, 290, 58},
+		{"a fifth reaches the threshold", DefaultDeletionGuard, 2499, 499},
+		{"the threshold", DefaultDeletionGuard, 2500, 500},
+		{"never more than the threshold", DefaultDeletionGuard, 1_000_000, 500},
+		{"at least fifty memberships", DefaultMembershipGuard, 100, 50},
+		{"a fifth of the memberships", DefaultMembershipGuard, 1000, 200},
+		{"never more memberships than the threshold", DefaultMembershipGuard, 1_000_000, 5000},
+		{"a threshold below the floor is kept", Guard{Threshold: 3, Percent: 20, Floor: 5}, 100, 3},
+		{"a threshold of nought lets nothing through", Guard{Percent: 20, Floor: 5}, 100, 0},
+		{"all of them", Guard{Threshold: 1000, Percent: 100, Floor: 5}, 290, 290},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := DefaultDeletionGuard.Limit(tt.managed); got != tt.want { // design D6
+			if got := tt.guard.Limit(tt.managed); got != tt.want {
 				t.Errorf("Limit(%d) = %d, want %d", tt.managed, got, tt.want)
 			}
 		})

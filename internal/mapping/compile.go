@@ -100,7 +100,7 @@ func Compile(attrs []Attribute, target *schema.Object) (*Set, error) {
 				s.sources = append(s.sources, name)
 			}
 		}
-		if names := prog.Attributes(); a.Reference != "" && len(names) == 1 && strings.TrimSpace(a.Reference) == "["+names[0]+"]" {
+		if names := prog.Attributes(); a.Reference != "" && len(names) == 1 && !computed(names[0]) && strings.TrimSpace(a.Reference) == "["+names[0]+"]" {
 			m.from = names[0]
 		}
 	}
@@ -140,18 +140,11 @@ func (s *Set) Uses() []schema.Attribute {
 	return out
 }
 
-// refs reads the raw references of a direct reference mapping, else nil and false.
+// direct reads the raw references of a direct reference mapping, else nil and false.
 func (m *Mapping) direct(o *identity.Object) (any, bool) {
 	if m.from == "" {
 		return nil, false
 	}
-	v, ok := o.Get(m.from)
-	if !ok {
-		for i := range o.Attrs {
-			if strings.EqualFold(o.Attrs[i].Name, m.from) {
-				return o.Attrs[i].Value, true
-			}
-		}
-	}
+	v, _ := o.Attrs.Find(m.from)
 	return v, true
 }

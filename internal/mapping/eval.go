@@ -3,6 +3,7 @@ package mapping
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,7 +125,7 @@ func CompareRefs(a, b identity.Ref) int {
 func coerce(v any, def schema.Attribute) (any, error) {
 	if list, ok := v.([]any); ok {
 		if def.MultiValued {
-			return list, nil
+			return coerceAll(list, def)
 		}
 		if len(list) > 1 {
 			return nil, fmt.Errorf("%w: %d values; choose one with Item() or Join()", ErrManyValues, len(list))
@@ -159,7 +160,16 @@ func coerce(v any, def schema.Attribute) (any, error) {
 			}
 			return n, nil
 		}
-		return v, nil
+		switch n := v.(type) {
+		case nil, int64:
+			return n, nil
+		case float64:
+			if n == math.Trunc(n) && math.Abs(n) < 1<<53 {
+				return int64(n), nil
+			}
+			return nil, fmt.Errorf("%s is no integer", expr.Format(n))
+		}
+		return nil, fmt.Errorf("a %s is no integer", expr.TypeName(v))
 	case schema.DateTime:
 		if t, ok := v.(time.Time); ok {
 			return t.UTC().Format(time.RFC3339Nano), nil
@@ -176,6 +186,36 @@ func coerce(v any, def schema.Attribute) (any, error) {
 		}
 	}
 	return v, nil
+}
+
+// coerceAll coerces the values of an attribute that takes several. Values that have become empty are left out.
+func coerceAll(list []any, def schema.Attribute) (any, error) {
+	def.MultiValued = false
+	out := make([]any, 0, len(list))
+	for _, e := range list {
+		v, err := coerce(e, def)
+		if err != nil {
+			return nil, err
+		}
+		if v != nil {
+			out = append(out, v)
+		}
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// Typed gives a text of the configuration, such as a default, in the type of the target attribute, so that it compares
+// equal to the same value from a source. A text that is none of that type stays as it is: the target may know it.
+func (m *Mapping) Typed(text string) any {
+	def := m.Def
+	def.MultiValued = false
+	if v, err := coerce(text, def); err == nil && v != nil {
+		return v
+	}
+	return text
 }
 
 // Text gives a value as the text that is compared in matching.

@@ -46,10 +46,10 @@ func New(set *mapping.Set, values []mapping.Value) (identity.Attrs, error) {
 		}
 		val := v.Value
 		if val == nil && m.Default != "" {
-			val = m.Default
+			val = m.Typed(m.Default)
 		}
 		if identity.Empty(val) && m.Def.Required && m.Def.Default != "" {
-			val = m.Def.Default
+			val = m.Typed(m.Def.Default)
 		}
 		if val == nil {
 			continue
@@ -79,8 +79,11 @@ func Diff(set *mapping.Set, values []mapping.Value, cur *Current) []connector.Ch
 			continue
 		}
 		old, val := cur.Value(m.Target), v.Value
-		if m.Expression == "" && identity.Empty(old) && m.Default != "" { // kind None: the default fills an empty attribute
-			val = m.Default
+		if m.Expression == "" { // kind None: the default fills an empty attribute, another value is left alone
+			if !identity.Empty(old) || m.Default == "" {
+				continue
+			}
+			val = m.Typed(m.Default)
 		}
 		if identity.Empty(val) {
 			switch {
@@ -93,7 +96,7 @@ func Diff(set *mapping.Set, values []mapping.Value, cur *Current) []connector.Ch
 				continue
 			}
 		}
-		if same(old, val, m, cur.Read) {
+		if same(old, val, m, cur != nil && cur.Read) {
 			continue
 		}
 		out = append(out, connector.Change{Attr: m.Target, Op: connector.Set, Old: old, New: val})
@@ -125,16 +128,25 @@ func same(old, val any, m *mapping.Mapping, read bool) bool {
 	if !read {
 		return false
 	}
-	a, ok1 := old.([]any)
-	b, ok2 := val.([]any)
-	if ok1 && ok2 && len(a) == len(b) {
-		byText := func(x, y any) int { return cmp.Compare(fmt.Sprint(x), fmt.Sprint(y)) }
+	a, several := old.([]any)
+	if b, ok := val.([]any); ok && several {
+		text := func(v any) string {
+			if m.Def.FoldCase {
+				return identity.Fold(mapping.Text(v))
+			}
+			return mapping.Text(v)
+		}
+		byText := func(x, y any) int { return cmp.Compare(text(x), text(y)) }
 		a, b = slices.Clone(a), slices.Clone(b)
 		slices.SortFunc(a, byText)
 		slices.SortFunc(b, byText)
 		return identity.Equal(a, b, m.Def.FoldCase)
 	}
-	return mapping.Text(old) == mapping.Text(val) // a number or Boolean that the target keeps as text
+	before, after := mapping.Text(old), mapping.Text(val) // a number or Boolean that the target keeps as text
+	if _, ok := val.(bool); ok || m.Def.FoldCase {
+		return strings.EqualFold(before, after)
+	}
+	return before == after
 }
 
 // Merge applies changes to what an account is believed to have, after a successful write.
@@ -163,6 +175,17 @@ func (c *Current) Merge(changes []connector.Change) {
 		}
 	}
 	c.Read = false
+}
+
+// Doubt forgets the values that changes wanted to set, after a write of which nobody knows whether it took effect: they
+// are sent again whatever they are then. What was to be cleared stays, so that it is cleared again.
+func (c *Current) Doubt(changes []connector.Change) {
+	for _, ch := range changes {
+		if ch.Op == connector.Set {
+			delete(c.Values, ch.Attr)
+			delete(c.Refs, ch.Attr)
+		}
+	}
 }
 
 // Properties shows changes as a log or a plan does; redacted attributes are shown as "[Redact]" (engine.R71).
