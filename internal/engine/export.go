@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 
 const (
 	exportBlock    = 128                    // items read, and creates announced, at a time
-	commitItems    = 64                     // results in one transaction, at most
+	commitItems    = 256                    // results in one transaction, at most
 	commitEvery    = 100 * time.Millisecond // and how long a result may wait for one
 	rememberRecent = 20000                  // accounts made lately that later items may refer to before the store shows them
 	maxFailStreak  = 24                     // transient failures in a row after which the target counts as down
@@ -42,17 +43,20 @@ type exporter struct {
 	wait   time.Duration
 	failed error
 
+	waiting bool // there were unresolved references when the slice began, so that resolving one must be recorded
+
 	escrows map[store.ObjectKey]store.Escrow // read when the first object fails
 }
 
 // item is a work item on its way.
 type item struct {
 	store.WorkItem
-	task   *task
-	rule   *rule
-	links  map[identity.Ref]standing // accounts of the objects it refers to, as far as the store knew them
-	making *making                   // of a create
-	turn   int64                     // order of handing out
+	task    *task
+	rule    *rule
+	links   map[identity.Ref]standing // accounts of the objects it refers to, as far as the store knew them
+	making  *making                   // of a create
+	makings map[identity.Ref]*making  // creates of objects it refers to
+	turn    int64                     // order of handing out
 
 	doubtful bool // a create that an earlier process announced and may have sent
 }
@@ -91,6 +95,13 @@ func (c *cycle) export(ctx context.Context, until time.Time) (wait time.Duration
 	x := &exporter{cycle: c, rules: map[string]*rule{}, recent: map[store.ObjectKey]*making{}}
 	for _, r := range c.rules {
 		x.rules[r.def.Name] = r
+	}
+	for _, err := range c.Store.Unresolved(ctx, c.subject.Job.ID) {
+		if err != nil {
+			return 0, false, fmt.Errorf("job %s: read unresolved references: %w", c.subject.Job.Name, err)
+		}
+		x.waiting = true
+		break
 	}
 	for {
 		n, err := x.sweep(ctx, until)
@@ -131,44 +142,66 @@ func (x *exporter) sweep(ctx context.Context, until time.Time) (sent int, err er
 	return sent, errors.Join(err, commitErr)
 }
 
-// dispatch hands out items in export order.
+// dispatch hands out items in export order. While one block is handed out, the next is read and announced.
 func (x *exporter) dispatch(ctx context.Context, until time.Time) (int, error) {
-	var after *store.Position
+	next := x.fetch(ctx, nil)
 	sent := 0
-	for !x.stopped() && ctx.Err() == nil {
+	for {
+		blk := <-next
+		if blk.err != nil || len(blk.items) == 0 {
+			return sent, blk.err
+		}
 		if sent > 0 && !x.Now().Before(until) {
 			x.halt(0, nil)
-			break
 		}
-		works, err := x.work.WorkAt(ctx, x.row.ID, []store.Stage{store.ToExport}, after, exportBlock)
-		if err != nil {
-			return sent, fmt.Errorf("cycle %s: read its work: %w", x.row.ID, err)
+		if x.stopped() || ctx.Err() != nil {
+			return sent, nil //nolint:nilerr // the caller asks ctx itself; what was handed out is finished first
 		}
-		if len(works) == 0 {
-			break
-		}
-		last := works[len(works)-1]
-		after = &store.Position{Pass: last.Pass, Depth: last.Depth, Rule: last.Rule, Anchor: last.Anchor}
-		items, err := x.prepare(ctx, works)
-		if err != nil {
-			return sent, err
-		}
-		for _, it := range items {
+		next = x.fetch(ctx, &blk.last)
+		for _, it := range blk.items {
 			if x.stopped() || ctx.Err() != nil {
-				return sent, nil //nolint:nilerr // the caller asks ctx itself; what was handed out is finished first
+				<-next
+				return sent, nil //nolint:nilerr // as above
 			}
-			x.register(it)
 			x.jobs <- it // workers take items back unsent once the slice has been stopped
 			sent++
 		}
 	}
-	return sent, nil
+}
+
+// exportItems is a block of items, ready to be handed out; an empty one is the end.
+type exportItems struct {
+	items []*item
+	last  store.Position
+	err   error
+}
+
+// fetch prepares the block of items after a position.
+func (x *exporter) fetch(ctx context.Context, after *store.Position) <-chan exportItems {
+	out := make(chan exportItems, 1)
+	go func() {
+		works, err := x.work.WorkAt(ctx, x.row.ID, []store.Stage{store.ToExport}, after, exportBlock)
+		switch {
+		case err != nil && ctx.Err() != nil, err == nil && len(works) == 0:
+			out <- exportItems{}
+			return
+		case err != nil:
+			out <- exportItems{err: fmt.Errorf("cycle %s: read its work: %w", x.row.ID, err)}
+			return
+		}
+		w := works[len(works)-1]
+		items, err := x.prepare(ctx, works)
+		if err != nil && ctx.Err() != nil {
+			items, err = nil, nil
+		}
+		out <- exportItems{items: items, err: err, last: store.Position{Pass: w.Pass, Depth: w.Depth, Rule: w.Rule, Anchor: w.Anchor}}
+	}()
+	return out
 }
 
 // prepare decodes a block of items, looks up the accounts they refer to, and announces the creates among them.
 func (x *exporter) prepare(ctx context.Context, works []store.WorkItem) ([]*item, error) {
 	items := make([]*item, 0, len(works))
-	var refs []identity.Ref
 	var creates *store.Position // place of the last create
 	for _, w := range works {
 		t, err := decodeTask(w)
@@ -180,21 +213,13 @@ func (x *exporter) prepare(ctx context.Context, works []store.WorkItem) ([]*item
 			return nil, fmt.Errorf("cycle %s: work for rule %q, which the job does not have", x.row.ID, w.Rule)
 		}
 		items = append(items, it)
+		x.register(it)
 		if w.Action == string(plan.Create) {
-			for _, v := range t.Values {
-				refs = append(refs, v.Refs...)
-			}
 			creates = &store.Position{Pass: w.Pass, Depth: w.Depth, Rule: w.Rule, Anchor: w.Anchor}
 			it.doubtful = x.announced != nil && !after(*creates, *x.announced)
 		}
-		for _, ch := range t.Refs {
-			if ch.Set != nil {
-				refs = append(refs, *ch.Set)
-			}
-			refs = append(refs, ch.Add...)
-		}
 	}
-	if len(refs) > 0 {
+	if refs := x.unknown(items); len(refs) > 0 {
 		links, err := x.standings(ctx, refs)
 		if err != nil {
 			return nil, err
@@ -211,6 +236,64 @@ func (x *exporter) prepare(ctx context.Context, works []store.WorkItem) ([]*item
 		}
 	}
 	return items, nil
+}
+
+// unknown lists the objects that items refer to and that no create of late stands for, and keeps with each item the
+// creates that do.
+func (x *exporter) unknown(items []*item) []identity.Ref {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var out []identity.Ref
+	for _, it := range items {
+		for ref := range it.refers() {
+			if m := x.makingOf(ref); m != nil {
+				if it.makings == nil {
+					it.makings = map[identity.Ref]*making{}
+				}
+				it.makings[ref] = m
+				continue
+			}
+			out = append(out, ref)
+		}
+	}
+	return out
+}
+
+// makingOf finds the create of an object among those of late; x.mu is held.
+func (x *exporter) makingOf(ref identity.Ref) *making {
+	for _, r := range x.cycle.rules {
+		if r.def.From == ref.Kind {
+			if m := x.recent[store.ObjectKey{Rule: r.def.Name, Anchor: ref.Anchor}]; m != nil {
+				return m
+			}
+		}
+	}
+	return nil
+}
+
+// refers delivers the objects that an item refers to.
+func (it *item) refers() iter.Seq[identity.Ref] {
+	return func(yield func(identity.Ref) bool) {
+		if it.Action == string(plan.Create) {
+			for _, v := range it.task.Values {
+				for _, ref := range v.Refs {
+					if !yield(ref) {
+						return
+					}
+				}
+			}
+		}
+		for _, ch := range it.task.Refs {
+			if ch.Set != nil && !yield(*ch.Set) {
+				return
+			}
+			for _, ref := range ch.Add {
+				if !yield(ref) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // progressMark is the checkpoint of a cycle.
@@ -246,33 +329,36 @@ func (x *exporter) register(it *item) {
 
 // resolve returns the account of an object that an item refers to. later is true when the account is still to be made,
 // after the item's own turn.
-func (x *exporter) resolve(ctx context.Context, it *item, ref identity.Ref) (target string, later bool) {
-	for _, r := range x.cycle.rules {
-		if r.def.From != ref.Kind {
-			continue
-		}
-		key := store.ObjectKey{Rule: r.def.Name, Anchor: ref.Anchor}
+func (x *exporter) resolve(it *item, ref identity.Ref) (target string, later bool) {
+	m := it.makings[ref]
+	if m == nil { // an item that turns to other objects than it was prepared for
 		x.mu.Lock()
-		m := x.recent[key]
+		m = x.makingOf(ref)
 		x.mu.Unlock()
-		switch {
-		case m == nil || m == it.making:
-			continue
-		case m.turn > it.turn: // two that wait for each other would wait for ever
+	}
+	if m != nil {
+		if m.turn >= it.turn { // itself, or one that comes later: two that wait for each other would wait for ever
 			return "", true
 		}
-		select {
-		case <-m.done: // handed out before this item, so it will be done
-			return m.target, m.again
-		case <-ctx.Done():
-			return "", true
-		}
+		<-m.done // handed out before this item, so it will be done, also when the cycle is told to stop
+		return m.target, m.again
 	}
 	s := it.links[ref]
 	if s.target != "" && (s.managed || s.coming) {
 		return s.target, false
 	}
 	return "", s.coming
+}
+
+// putBack tells whether the create of an object that an item refers to was handed out before the item and put back. The
+// item then has to wait too, or the reference would be lost for this cycle.
+func (x *exporter) putBack(it *item, ref identity.Ref) bool {
+	m := it.makings[ref]
+	if m == nil || m.turn >= it.turn {
+		return false
+	}
+	<-m.done
+	return m.again
 }
 
 func (x *exporter) stopped() bool {

@@ -113,6 +113,12 @@ func targetDown(op string, calls int, last string) *jobFailure {
 		Detail: fmt.Sprintf("%d calls in a row failed, the last with: %s", calls, last), Hint: "the target seems to be down; the next run takes up what is left"}}
 }
 
+// doubtful tells whether a write that failed may have taken effect all the same.
+func doubtful(err error) bool {
+	e := connector.AsError(err)
+	return !e.NotSent && (e.MaybeDone || e.Kind == connector.KindTemporary || e.Kind == connector.KindUnknown)
+}
+
 // failureOf gives the stable code and the words of an error of one object.
 func failureOf(err error) (code, reason string) {
 	var missing *plan.Missing
@@ -151,6 +157,9 @@ func retryAfter(first, now time.Time) time.Duration {
 
 // attempts of transient failures that are retried in the very next cycles (engine.R103 Open).
 const promptRetries = 3
+
+// textMissing explains a failure with InvalidAnchor.
+const textMissing = "the linked account no longer exists in the target; delete the link or set onMissingTarget: rematch"
 
 // giveUpAfter is how long after its first failure an object is retried without having changed (engine.R103).
 const giveUpAfter = 28 * 24 * time.Hour

@@ -132,7 +132,7 @@ func (p *pen) failed(ctx context.Context, err error) {
 		p.res.fatal = &jobFailure{reason: quarantineConnection, op: "write to the target", err: err}
 		return
 	case gone:
-		p.fall(ctx, connector.CodeInvalidAnchor, "the linked account no longer exists in the target; delete the link or set onMissingTarget: rematch")
+		p.fall(ctx, connector.CodeInvalidAnchor, textMissing)
 		return
 	case lookAgain, taken, failObject:
 	}
@@ -162,8 +162,17 @@ func (p *pen) fall(ctx context.Context, code, reason string) {
 	if p.t.Prior == store.Unlinked {
 		o.Target = ""
 	}
+	if p.doubt { // the account is read before anything is decided about it again
+		o.Confirmed = time.Time{}
+		if p.t.After == store.Active && o.Target != "" { // it may have been enabled, so it can be disabled again
+			o.State = store.Active
+		}
+	}
+	if p.it.making != nil { // found, though not brought to what it should be: others may refer to it
+		p.it.making.target = o.Target
+	}
 	b.Objects = append(b.Objects, o)
-	if p.res.written && p.cur != nil && o.Target != "" { // part of it was written
+	if (p.res.written || p.doubt) && p.cur != nil && o.Target != "" { // part of it was written
 		if doc, err := encodeProjection(p.cur); err == nil {
 			b.Project = append(b.Project, store.Projection{ObjectKey: key, Name: p.t.Name, Doc: doc})
 		}

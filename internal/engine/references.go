@@ -154,6 +154,13 @@ func (c *cycle) settle(ctx context.Context, r *rule, w *store.WorkItem, t *task,
 	if !r.def.Actions.Update || t.Soft && t.Prior != store.Active {
 		return nil
 	}
+	var before []store.Unresolved
+	if c.waiting {
+		var err error
+		if before, err = c.Store.UnresolvedOf(ctx, c.subject.Job.ID, w.ObjectKey); err != nil {
+			return fmt.Errorf("rule %s: read unresolved references of %q: %w", r.def.Name, w.Anchor, err)
+		}
+	}
 	cur := t.Current.unpack()
 	t.Missing, t.Warn, t.Refs, t.Stale = nil, nil, nil, nil
 	for _, v := range t.Values {
@@ -163,7 +170,7 @@ func (c *cycle) settle(ctx context.Context, r *rule, w *store.WorkItem, t *task,
 		}
 		ch := refChange{Attr: m.Target, Multi: m.Def.MultiValued}
 		if ch.Multi {
-			if err := c.compareMembers(ctx, r, w, t, v.Refs, accounts, &ch); err != nil {
+			if err := c.compareMembers(ctx, r, w, t, v.Refs, before, accounts, &ch); err != nil {
 				return err
 			}
 		} else {
@@ -173,19 +180,19 @@ func (c *cycle) settle(ctx context.Context, r *rule, w *store.WorkItem, t *task,
 			t.Refs = append(t.Refs, ch)
 		}
 	}
-	if !c.waiting || t.Prior == store.Unlinked {
-		return nil
-	}
-	before, err := c.Store.UnresolvedOf(ctx, c.subject.Job.ID, w.ObjectKey)
-	if err != nil {
-		return fmt.Errorf("rule %s: read unresolved references of %q: %w", r.def.Name, w.Anchor, err)
-	}
 	for _, u := range before {
-		if !slices.Contains(t.Missing, u) {
+		if !wants(r, t, u) {
 			t.Stale = append(t.Stale, u)
 		}
 	}
 	return nil
+}
+
+// wants tells whether the source still has a reference that waits for its referent.
+func wants(r *rule, t *task, u store.Unresolved) bool {
+	return slices.ContainsFunc(t.Values, func(v mapping.Value) bool {
+		return r.set.Mappings[v.Index].Target == u.Attr && !v.Ignored && slices.Contains(v.Refs, u.Ref)
+	})
 }
 
 // compareOne compares a reference with one value, a manager.
@@ -205,7 +212,7 @@ func compareOne(w *store.WorkItem, t *task, m *mapping.Mapping, want []identity.
 }
 
 // compareMembers compares a reference with many values with what was written to the target.
-func (c *cycle) compareMembers(ctx context.Context, r *rule, w *store.WorkItem, t *task, want []identity.Ref, accounts map[identity.Ref]standing, ch *refChange) error {
+func (c *cycle) compareMembers(ctx context.Context, r *rule, w *store.WorkItem, t *task, want []identity.Ref, before []store.Unresolved, accounts map[identity.Ref]standing, ch *refChange) error {
 	written, err := c.Store.Members(ctx, c.subject.Job.ID, w.ObjectKey, ch.Attr)
 	if err != nil {
 		return fmt.Errorf("rule %s: read the members written for %q: %w", r.def.Name, w.Anchor, err)
@@ -217,12 +224,15 @@ func (c *cycle) compareMembers(ctx context.Context, r *rule, w *store.WorkItem, 
 		}
 		s := accounts[ref]
 		if i < len(written) && written[i].Ref == ref {
-			if s.target == "" || s.target == written[i].Target {
+			open := slices.Contains(before, store.Unresolved{Owner: w.ObjectKey, Attr: ch.Attr, Ref: ref})
+			switch {
+			case s.target == "" && !s.coming, s.target == written[i].Target && !open:
 				i++
 				continue
+			case s.target != written[i].Target: // the member has another account now, or gets one
+				ch.Remove = append(ch.Remove, written[i])
 			}
-			ch.Remove = append(ch.Remove, written[i]) // the member has another account now
-			i++
+			i++ // added, or added again when it is not known whether it was
 		}
 		switch {
 		case ref.Kind == r.def.From: // engine.R99: a group within a group is not written

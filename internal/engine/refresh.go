@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/job"
 	"github.com/rollcall-id/rollcall/internal/plan"
 	"github.com/rollcall-id/rollcall/internal/store"
 )
@@ -38,7 +39,14 @@ func (c *cycle) refresh(ctx context.Context, rules map[string]*rule, items []sto
 				t.Current, t.Confirm, t.Refs = packCurrent(got), c.Now(), nil
 				decideUpdate(rules[w.Rule], w, t, t.Values, got)
 				return nil
-			case connector.KindOf(err) == connector.KindNotFound: // the write will meet the same, and knows what to do
+			case connector.KindOf(err) == connector.KindNotFound && !t.Confirm.IsZero(): // the write will meet the same, and knows what to do
+				return nil
+			case connector.KindOf(err) == connector.KindNotFound: // there may be no write to meet it (engine.R56)
+				if t.Absent = c.subject.Def.Settings.OnMissingTarget == job.MissingRematch && len(t.Match) > 0 && !t.Soft; t.Absent {
+					w.Action = string(plan.Modify)
+				} else {
+					failTask(w, t, connector.CodeInvalidAnchor, textMissing)
+				}
 				return nil
 			case react(gctx, err) == failObject || react(gctx, err) == lookAgain:
 				if jf := down.add("read accounts before updating them", err); jf != nil {
@@ -57,7 +65,12 @@ func (c *cycle) refresh(ctx context.Context, rules map[string]*rule, items []sto
 // stale tells whether an account must be read before it is updated.
 func (c *cycle) stale(w *store.WorkItem, t *task) bool {
 	touches := w.Action != string(plan.None) || slices.ContainsFunc(t.Refs, func(r refChange) bool { return !r.Multi })
-	if w.Stage != store.ToSettle || t.Matched != "" || !touches {
+	switch {
+	case w.Stage != store.ToSettle || t.Matched != "":
+		return false
+	case t.Confirm.IsZero(): // what became of the last write is not known
+		return true
+	case !touches:
 		return false
 	}
 	switch c.caps.ReadBeforeWrite {

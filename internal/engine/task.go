@@ -45,6 +45,7 @@ type task struct {
 	Warn     []string           `json:"w,omitempty"`
 	Missing  []store.Unresolved `json:"u,omitempty"`  // references found without an account
 	Stale    []store.Unresolved `json:"us,omitempty"` // references that waited for an account and are not wanted any more
+	Absent   bool               `json:"ab,omitempty"` // the linked account was looked for and is gone
 	Heal     bool               `json:"he,omitempty"`
 	Repeat   bool               `json:"rp,omitempty"` // held in an earlier cycle already
 	Follow   bool               `json:"fo,omitempty"` // second part of an object that was counted already

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/job"
 	"github.com/rollcall-id/rollcall/internal/match"
 	"github.com/rollcall-id/rollcall/internal/plan"
 	"github.com/rollcall-id/rollcall/internal/store"
@@ -21,6 +22,8 @@ type pen struct {
 	res *result
 	out outcome
 	cur *plan.Current // the account as it is known after what was written so far
+
+	doubt bool // a write failed in a way that leaves open whether it took effect
 }
 
 // write carries out one item.
@@ -59,27 +62,54 @@ func (x *exporter) write(ctx context.Context, it *item) *result {
 // create makes an account. An item that was announced before a crash may have its account already, so the target is
 // asked first; so it is when the answer to the request is lost (scim.R63).
 func (p *pen) create(ctx context.Context) error {
-	if p.it.doubtful {
-		done, err := p.findMade(ctx)
-		if done || err != nil {
-			return err
+	lost := p.it.doubtful
+	for range 2 {
+		if lost {
+			if done, err := p.findMade(ctx); done || err != nil {
+				return p.unsure(ctx, err)
+			}
 		}
+		err := p.send(ctx)
+		switch reaction := react(ctx, err); {
+		case err == nil:
+			return nil
+		case reaction == lookAgain:
+			lost = true
+			continue
+		case reaction == taken && p.t.Indexed: // the index missed it (design D1)
+			if done, ferr := p.findTaken(ctx); done || ferr != nil {
+				return ferr
+			}
+		case doubtful(err):
+			return p.unsure(ctx, err)
+		}
+		return err
 	}
-	err := p.send(ctx)
-	switch {
-	case err == nil:
-		return nil
-	case react(ctx, err) == lookAgain:
-		done, ferr := p.findMade(ctx)
-		if done || ferr != nil {
-			return ferr
+	done, err := p.findMade(ctx)
+	if !done && err == nil {
+		err = &connector.Error{Kind: connector.KindTemporary, Code: connector.CodeTimeout, Detail: "the answer to the create was lost twice, and no account was made"}
+	}
+	return p.unsure(ctx, err)
+}
+
+// unsure passes on the error of a create that may have taken effect. The members that it carried are remembered as ones
+// that may be there, for the time when the account is found.
+func (p *pen) unsure(ctx context.Context, err error) error {
+	if err == nil || react(ctx, err) == putBack {
+		return err
+	}
+	for _, v := range p.t.Values {
+		m := &p.r.set.Mappings[v.Index]
+		if !m.IsReference() || !m.Def.MultiValued || v.Ignored {
+			continue
 		}
-		return p.send(ctx)
-	case react(ctx, err) == taken && p.t.Indexed: // the index missed it (design D1)
-		done, ferr := p.findTaken(ctx)
-		if done || ferr != nil {
-			return ferr
+		var part []store.Member
+		for _, ref := range v.Refs {
+			if target, _ := p.resolve(p.it, ref); target != "" && ref.Kind != p.r.def.From {
+				part = append(part, store.Member{Owner: p.it.ObjectKey, Attr: m.Target, Ref: ref, Target: target})
+			}
 		}
+		p.doubtMembers(part)
 	}
 	return err
 }
@@ -111,6 +141,10 @@ func (p *pen) send(ctx context.Context) error {
 		}
 	}
 	later = join(later, p.kept(got, sent))
+	if err := p.forgetDoubts(ctx); err != nil {
+		p.res.fatal = err
+		return nil //nolint:nilerr // the account is made; what the state refused ends the cycle
+	}
 	p.compare(got, obj.Attrs)
 	p.step("EntryExportAdd", fmt.Sprintf("created %s %q in %s", p.r.def.To, p.t.Name, p.subject.TargetName))
 	p.store(store.Active)
@@ -171,24 +205,30 @@ func (p *pen) take(ctx context.Context, hit *identity.Object, as plan.Action) er
 	p.it.Target, p.out.target = hit.Anchor, hit.Anchor
 	p.cur = asCurrent(hit)
 	p.t.After = store.Active
-	var later []refChange
-	var single []refChange
+	var single, multi, later []refChange // later: what still waits for accounts that come after this one
 	for _, v := range p.t.Values {
 		m := &p.r.set.Mappings[v.Index]
 		if !m.IsReference() || v.Ignored {
 			continue
 		}
 		ch := refChange{Attr: m.Target, Multi: m.Def.MultiValued}
+		wait := ch
 		for _, ref := range v.Refs {
-			target, wait := p.resolve(ctx, p.it, ref)
+			if ch.Multi && ref.Kind == p.r.def.From { // engine.R99
+				continue
+			}
+			to := &ch
+			target, comes := p.resolve(p.it, ref)
+			if target == "" && comes {
+				to = &wait
+			}
 			switch {
-			case target == "" && !wait:
+			case target == "" && !comes:
 				p.t.unresolved(p.it.ObjectKey, m.Target, ref)
-			case ch.Multi && ref.Kind != p.r.def.From:
-				ch.Add = append(ch.Add, ref)
 			case ch.Multi:
-			case p.cur.Refs[m.Target] != target:
-				ch.Set = &ref
+				to.Add = append(to.Add, ref)
+			case target == "" || p.cur.Refs[m.Target] != target:
+				to.Set = &ref
 			}
 			if !ch.Multi {
 				break
@@ -197,13 +237,19 @@ func (p *pen) take(ctx context.Context, hit *identity.Object, as plan.Action) er
 		switch {
 		case ch.empty():
 		case ch.Multi:
-			later = append(later, ch)
+			multi = append(multi, ch)
 		default:
 			single = append(single, ch)
 		}
+		if !wait.empty() {
+			later = append(later, wait)
+		}
 	}
 	p.t.Changes = packChanges(plan.Diff(p.r.set, p.t.Values, p.cur))
-	p.t.Refs = append(single, later...)
+	p.t.Refs = append(single, multi...)
+	if as == plan.Create { // it is ours already, whatever becomes of the changes
+		p.t.Prior = store.Active
+	}
 	if err := p.sendChanges(ctx); err != nil {
 		return err
 	}
@@ -212,14 +258,25 @@ func (p *pen) take(ctx context.Context, hit *identity.Object, as plan.Action) er
 		p.res.action, p.out.action = plan.None, plan.None
 	}
 	p.store(store.Active)
+	p.after(later)
 	return nil
 }
 
 // update writes the changes of an existing account.
 func (p *pen) update(ctx context.Context) error {
 	p.cur = p.t.Current.unpack()
+	if p.t.Absent {
+		return p.rematch(ctx)
+	}
 	if err := p.sendChanges(ctx); err != nil {
-		if react(ctx, err) == gone && p.subject.Def.Settings.OnMissingTarget == "rematch" && len(p.t.Match) > 0 && !p.t.Soft {
+		missing := react(ctx, err) == gone && p.subject.Def.Settings.OnMissingTarget == job.MissingRematch
+		switch {
+		case missing && p.t.Soft: // nobody can use an account that is not there
+			p.out.action, p.out.status, p.out.code, p.out.reason = plan.None, statusSkipped, codeRedundant, "the account is gone from the target already"
+			p.res.action = plan.None
+			p.res.batch.Forget = append(p.res.batch.Forget, p.it.ObjectKey)
+			return nil
+		case missing && len(p.t.Match) > 0:
 			return p.rematch(ctx)
 		}
 		return err
@@ -256,6 +313,11 @@ func (p *pen) rematch(ctx context.Context) error {
 // sendChanges sends attribute changes with single references in one call, then members in batches, removals first
 // (scim.R42).
 func (p *pen) sendChanges(ctx context.Context) error {
+	for ref := range p.it.refers() {
+		if p.it.Action != string(plan.Create) && p.putBack(p.it, ref) {
+			return &connector.Error{Kind: connector.KindRateLimited, NotSent: true, Detail: "waits for " + ref.Anchor}
+		}
+	}
 	changes := p.t.changes()
 	var multi []refChange
 	for _, ch := range p.t.Refs {
@@ -275,6 +337,9 @@ func (p *pen) sendChanges(ctx context.Context) error {
 	if len(changes) > 0 {
 		got, err := p.subject.Target.Update(ctx, connector.Update{Kind: p.r.def.To, Anchor: p.it.Target, Changes: changes})
 		if err != nil {
+			if p.doubt = doubtful(err); p.doubt {
+				p.cur.Doubt(changes)
+			}
 			return err
 		}
 		p.res.written = true
@@ -304,6 +369,7 @@ func (p *pen) sendChanges(ctx context.Context) error {
 // delete removes an account.
 func (p *pen) delete(ctx context.Context) error {
 	if err := p.subject.Target.Delete(ctx, p.r.def.To, p.it.Target); err != nil {
+		p.doubt = doubtful(err)
 		return err
 	}
 	p.res.written = true

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
@@ -31,7 +32,7 @@ func (p *pen) referencesFor(ctx context.Context, obj *identity.Object) (sent []s
 			if ch.Multi && ref.Kind == p.r.def.From { // engine.R99
 				continue
 			}
-			target, wait := p.resolve(ctx, p.it, ref)
+			target, wait := p.resolve(p.it, ref)
 			switch {
 			case ctx.Err() != nil:
 				return nil, nil, ctx.Err()
@@ -80,6 +81,7 @@ func (p *pen) kept(got *identity.Object, sent []sentRef) []refChange {
 		if shows(got, s.Attr, s.Target) {
 			if s.multi {
 				p.res.batch.Members = append(p.res.batch.Members, s.Member)
+				p.resolved(store.Unresolved{Owner: s.Owner, Attr: s.Attr, Ref: s.Ref})
 			} else {
 				p.cur.Refs[s.Attr] = s.Target
 			}
@@ -160,12 +162,12 @@ func (p *pen) after(later []refChange) {
 
 // single resolves a reference with one value; one that still has no account is left to be healed.
 func (p *pen) single(ctx context.Context, ch refChange) (connector.Change, bool) {
-	target, _ := p.resolve(ctx, p.it, *ch.Set)
+	target, _ := p.resolve(p.it, *ch.Set)
 	if target == "" {
 		p.t.unresolved(p.it.ObjectKey, ch.Attr, *ch.Set)
 		return connector.Change{}, false
 	}
-	p.res.batch.Resolved = append(p.res.batch.Resolved, store.Unresolved{Owner: p.it.ObjectKey, Attr: ch.Attr, Ref: *ch.Set})
+	p.resolved(store.Unresolved{Owner: p.it.ObjectKey, Attr: ch.Attr, Ref: *ch.Set})
 	c := connector.Change{Attr: ch.Attr, Op: connector.Set, New: identity.Ref{Kind: p.kindOf(*ch.Set), Anchor: target}}
 	if old := p.cur.Refs[ch.Attr]; old != "" {
 		if old == target {
@@ -193,13 +195,16 @@ func (p *pen) sendMembers(ctx context.Context, ch refChange) error {
 			list[i] = identity.Ref{Kind: p.kindOf(m.Ref), Anchor: m.Target}
 		}
 		if err := p.sendBatch(ctx, connector.Change{Attr: ch.Attr, Op: connector.Remove, New: list}); err != nil {
+			if doubtful(err) {
+				p.doubtMembers(part)
+			}
 			return err
 		}
 		p.res.batch.Unmember = append(p.res.batch.Unmember, part...)
 	}
 	var add []store.Member
 	for _, ref := range ch.Add {
-		if target, _ := p.resolve(ctx, p.it, ref); target != "" {
+		if target, _ := p.resolve(p.it, ref); target != "" {
 			add = append(add, store.Member{Owner: p.it.ObjectKey, Attr: ch.Attr, Ref: ref, Target: target})
 		} else {
 			p.t.unresolved(p.it.ObjectKey, ch.Attr, ref)
@@ -211,11 +216,58 @@ func (p *pen) sendMembers(ctx context.Context, ch refChange) error {
 			list[i] = identity.Ref{Kind: p.kindOf(m.Ref), Anchor: m.Target}
 		}
 		if err := p.sendBatch(ctx, connector.Change{Attr: ch.Attr, Op: connector.Add, New: list}); err != nil {
+			if doubtful(err) {
+				p.doubtMembers(part)
+			}
 			return err
 		}
-		p.res.batch.Members = append(p.res.batch.Members, part...)
+		p.membersAre(part)
 		for _, m := range part {
-			p.res.batch.Resolved = append(p.res.batch.Resolved, store.Unresolved{Owner: m.Owner, Attr: m.Attr, Ref: m.Ref})
+			p.resolved(store.Unresolved{Owner: m.Owner, Attr: m.Attr, Ref: m.Ref})
+		}
+	}
+	return nil
+}
+
+// membersAre remembers members that were added. One that was removed before under another account is a member all the
+// same: in a batch, removals are applied last.
+func (p *pen) membersAre(part []store.Member) {
+	b := &p.res.batch
+	b.Members = append(b.Members, part...)
+	b.Unmember = slices.DeleteFunc(b.Unmember, func(u store.Member) bool {
+		return slices.ContainsFunc(part, func(m store.Member) bool { return m.Owner == u.Owner && m.Attr == u.Attr && m.Ref == u.Ref })
+	})
+}
+
+// doubtMembers remembers members of which it is open whether they were added or removed. They are kept as written, so
+// that they are removed when they ought not to be there, and as unresolved, so that they are added when they ought.
+func (p *pen) doubtMembers(part []store.Member) {
+	p.doubt = true
+	p.membersAre(part)
+	for _, m := range part {
+		p.res.batch.Unresolved = append(p.res.batch.Unresolved, store.Unresolved{Owner: m.Owner, Attr: m.Attr, Ref: m.Ref})
+	}
+}
+
+// forgetDoubts drops what an earlier attempt to create the account left open: this account is new and has only what it
+// was given.
+func (p *pen) forgetDoubts(ctx context.Context) error {
+	if !p.waiting {
+		return nil
+	}
+	open, err := p.Store.UnresolvedOf(context.WithoutCancel(ctx), p.subject.Job.ID, p.it.ObjectKey)
+	if err != nil {
+		return fmt.Errorf("rule %s: read unresolved references of %q: %w", p.it.Rule, p.it.Anchor, err)
+	}
+	b := &p.res.batch
+	for _, u := range open {
+		if slices.Contains(p.t.Missing, u) {
+			continue
+		}
+		p.resolved(u)
+		m := store.Member{Owner: u.Owner, Attr: u.Attr, Ref: u.Ref}
+		if !slices.ContainsFunc(b.Members, func(o store.Member) bool { return o.Attr == m.Attr && o.Ref == m.Ref }) {
+			b.Unmember = append(b.Unmember, m)
 		}
 	}
 	return nil
@@ -228,4 +280,11 @@ func (p *pen) sendBatch(ctx context.Context, ch connector.Change) error {
 	p.res.written = true
 	p.out.props = append(p.out.props, plan.Properties(p.r.set, []connector.Change{ch})...)
 	return nil
+}
+
+// resolved forgets that a reference waited for its referent. In a job where none waits there is nothing to forget.
+func (p *pen) resolved(u store.Unresolved) {
+	if p.waiting {
+		p.res.batch.Resolved = append(p.res.batch.Resolved, u)
+	}
 }
