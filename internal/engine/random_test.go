@@ -170,6 +170,9 @@ func drawSetup(r *rapid.T, feed bool) setup {
 // TestPlanTellsTheRun: over random sequences of edits every plan tells the changes, the counts and the calls of the cycle
 // that follows it, and every cycle brings the target to what the source asks for (design sections 2, 7).
 func TestPlanTellsTheRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("random histories take minutes under the race detector; `make test` runs them")
+	}
 	db, scratch := openStore(t), openStore(t)
 	for _, feed := range []bool{false, true} {
 		t.Run(fmt.Sprint("feed ", feed), func(t *testing.T) {
@@ -200,6 +203,9 @@ func TestPlanTellsTheRun(t *testing.T) {
 // TestConvergesAfterFaults: whatever goes wrong, refused calls, lost answers, killed processes, once it stops the target
 // comes to what the source asks for, and nobody ever has two accounts (I1, I5).
 func TestConvergesAfterFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("random histories take minutes under the race detector; `make test` runs them")
+	}
 	db, scratch := openStore(t), openStore(t)
 	for _, feed := range []bool{false, true} {
 		t.Run(fmt.Sprint("feed ", feed), func(t *testing.T) {
