@@ -42,7 +42,7 @@ test: ## run every test, with real servers; installs, starts and stops what they
 
 # The engine's tests open some thousand databases, which takes the race detector far more than ten minutes; these are the
 # ones in which many workers meet.
-RACE_ENGINE := ^(TestCancelledAtEveryCall|TestRateLimit|TestTwoProcesses)$$$$
+RACE_ENGINE := ^(TestCancelledAtEveryCall|TestRateLimit|TestTwoProcesses)$$
 
 .PHONY: race
 race: ## run the tests that need no servers under the race detector
