@@ -187,11 +187,16 @@ func (c *Client) said(resp *httpx.Response) (scimType, detail string) {
 
 // notSCIM says what an answer is that should be SCIM and is not.
 func (c *Client) notSCIM(resp *httpx.Response) string {
-	body := bytes.TrimSpace(resp.Body)
-	if strings.Contains(resp.Header.Get("Content-Type"), "html") || len(body) > 0 && body[0] == '<' {
+	if isWebPage(resp) {
 		return "the address answers a web page, not SCIM: check the setting url"
 	}
 	return "the answer is not what SCIM 2.0 has here (RFC 7644): check that the setting url is the address of a SCIM 2.0 service"
+}
+
+// isWebPage tells whether an answer is a page for people.
+func isWebPage(resp *httpx.Response) bool {
+	body := bytes.TrimSpace(resp.Body)
+	return strings.Contains(resp.Header.Get("Content-Type"), "html") || len(body) > 0 && body[0] == '<'
 }
 
 // redirected says where an answer points that is not followed (scim.R65).

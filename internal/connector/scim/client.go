@@ -212,6 +212,10 @@ func (c *Client) send(ctx context.Context, x *exchange) (*httpx.Response, error)
 	if err != nil {
 		return nil, c.lost(ctx, x, err)
 	}
+	if (x.method == http.MethodPatch || x.method == http.MethodDelete) && resp.Status/100 == 2 && isWebPage(resp) {
+		// A sign-in page in front of the target: taking it for success would leave somebody's access in place unnoticed.
+		return nil, c.broken(x, resp, "the answer is a web page, so the change cannot be taken for made", c.notSCIM(resp))
+	}
 	return resp, nil
 }
 

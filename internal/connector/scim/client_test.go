@@ -261,6 +261,22 @@ func TestCreateShowsWhichReferencesWereKept(t *testing.T) {
 	}
 }
 
+// TestAWebPageIsNoSuccess: a sign-in page answered with 200 must not pass for a disable or a delete that was made.
+func TestAWebPageIsNoSuccess(t *testing.T) {
+	for name, call := range map[string]func(*Client) error{
+		"delete": func(c *Client) error { return c.Delete(t.Context(), identity.User, "7") },
+		"disable": func(c *Client) error {
+			_, err := c.Update(t.Context(), connector.Update{Kind: identity.User, Anchor: "7", Changes: []connector.Change{{Attr: "active", Op: connector.Set, Old: true, New: false}}})
+			return err
+		},
+	} {
+		c, _, _ := scripted(t, nil, nil, answer{status: 200, body: "<!doctype html><title>Sign in</title>"})
+		if err := call(c); connector.KindOf(err) != connector.KindIncompatible {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestReading(t *testing.T) {
 	body := `{"schemas":[],"ID":"7","username":"mira","Active":"True","name":{"GivenName":"Mira","familyName":null},"title":"",
 		"emails":[{"type":"home","value":"h@example.net"},{"type":"WORK","value":"w@example.net"}],
