@@ -53,8 +53,8 @@ race: ## run the tests that need no servers under the race detector
 BENCH ?= full
 
 .PHONY: bench
-bench: ## compare Rollcall with a bare client, side by side, as one table (BENCH=quick, full or long)
-	@go run ./test/bench -mode $(BENCH)
+bench: ## compare Rollcall with a bare client, side by side, as one table (BENCH=quick, full or long; PART=growth for one part)
+	@go run ./test/bench -mode $(BENCH) -only "$(PART)"
 
 .PHONY: bench-parts
 bench-parts: ## run the benchmarks of single packages

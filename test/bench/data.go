@@ -46,9 +46,19 @@ const (
 	token         = "bench-token"
 )
 
+// news is what a later file of a company says differently: people with a new title, the first of the file and then evenly
+// spread, and people who have left, evenly spread over those who manage nobody.
+type news struct {
+	changed, left int
+	title         string // of the changed
+}
+
 // writeCompany writes the files of a company into a folder, the same for the same size. People stand in the order of
 // their keys, which says nothing of who manages whom, as in a real extract.
-func writeCompany(dir string, s size) error {
+func writeCompany(dir string, s size) error { return writeLater(dir, s, news{}) }
+
+// writeLater is writeCompany with news.
+func writeLater(dir string, s size, n news) error {
 	random := rand.New(rand.NewPCG(uint64(s.Users), uint64(s.Groups)))
 	key := func(n int) string { return fmt.Sprintf("E%07d", n) }
 	rank := random.Perm(s.Users) // place in the tree, by key
@@ -58,14 +68,24 @@ func writeCompany(dir string, s size) error {
 	}
 	err := writeLines(filepath.Join(dir, peopleFile), func(line func(...string)) {
 		line("employee_id", "given_name", "surname", "job_title", "department", "manager_id", "email", "phone", "status")
+		leaves, gone := s.Users-(s.Users-1+reports-1)/reports, 0
 		for k := range s.Users {
 			manager := ""
-			if r := rank[k]; r > 0 {
+			r := rank[k]
+			if r > 0 {
 				manager = key(at[(r-1)/reports])
 			}
-			n := strconv.Itoa(k)
-			line(key(k), "Given"+n, "Sur"+n, "Title "+strconv.Itoa(k%40), "Dept "+strconv.Itoa(k%25), manager,
-				"u"+n+"@example.com", fmt.Sprintf("555-%07d", k), "active")
+			if gone < n.left && r*reports+1 >= s.Users && r%max(1, leaves/n.left) == 0 {
+				gone++
+				continue
+			}
+			title := "Title " + strconv.Itoa(k%40)
+			if n.changed > 0 && k%(s.Users/n.changed) == 0 && k/(s.Users/n.changed) < n.changed {
+				title = n.title
+			}
+			nth := strconv.Itoa(k)
+			line(key(k), "Given"+nth, "Sur"+nth, title, "Dept "+strconv.Itoa(k%25), manager,
+				"u"+nth+"@example.com", fmt.Sprintf("555-%07d", k), "active")
 		}
 	})
 	if err != nil || s.Groups == 0 {
@@ -120,16 +140,21 @@ source:
 const appGroupSource = `      - {objectType: Group, path: groups.csv, key: id, members: {path: members.csv, group: group, member: member}}
 `
 
+const appSettings = `settings:
+  deletionGuard: {threshold: 1000000, percent: 100}
+`
+
 const appUsers = `target:
   connector: scim
   settings:
     url: %s
     auth: {bearer: {env: ` + tokenVariable + `}}
-    rate: none
+    rate: %s
 rules:
   - name: users
     from: User
     to: User
+    actions: [create, update, delete]
     attributes:
       - {target: userName, expression: '[email]', match: 1}
       - {target: active, expression: 'Not([IsSoftDeleted])'}
@@ -153,12 +178,15 @@ const appGroups = `  - name: groups
 `
 
 // writeApp writes the app file that provisions a company to the target at url.
-func writeApp(dir string, s size, url string) error {
+func writeApp(dir string, s size, url string) error { return writeAppAt(dir, s, url, "none") }
+
+// writeAppAt is writeApp with a rate for the target.
+func writeAppAt(dir string, s size, url, rate string) error {
 	text := appHead
 	if s.Groups > 0 {
 		text += appGroupSource
 	}
-	text += fmt.Sprintf(appUsers, url)
+	text += appSettings + fmt.Sprintf(appUsers, url, rate)
 	if s.Groups > 0 {
 		text += appGroups
 	}

@@ -119,3 +119,40 @@ func TestCompanyWithoutGroupsHasNoGroupFiles(t *testing.T) {
 		t.Errorf("app file:\n%s", text)
 	}
 }
+
+func TestLaterFilesTellTheNewsAndNothingElse(t *testing.T) {
+	s := size{Users: 1000}
+	first, later := t.TempDir(), t.TempDir()
+	if err := writeCompany(first, s); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeLater(later, s, news{changed: 10, title: "Foreman", left: 30}); err != nil {
+		t.Fatal(err)
+	}
+	before, managed := map[string][]string{}, map[string]bool{}
+	for _, p := range readRecords(t, first, peopleFile) {
+		before[p[0]], managed[p[5]] = p, true
+	}
+	changed := 0
+	after := readRecords(t, later, peopleFile)
+	for _, p := range after {
+		was := before[p[0]]
+		delete(before, p[0])
+		if diff := cmp.Diff(was, p); diff == "" {
+			continue
+		}
+		changed++
+		was[3] = "Foreman"
+		if diff := cmp.Diff(was, p); diff != "" {
+			t.Errorf("more than the title of %s has changed (-first +later):\n%s", p[0], diff)
+		}
+	}
+	if changed != 10 || len(before) != 30 {
+		t.Errorf("%d have changed and %d have left, want 10 and 30", changed, len(before))
+	}
+	for key := range before {
+		if managed[key] {
+			t.Errorf("%s has left and is somebody's manager, so that more people change", key)
+		}
+	}
+}

@@ -11,5 +11,5 @@
 // run of Rollcall sent, in that order, on as many connections. It waits for an id that it needs and does not have yet.
 //
 // Read main.go (what is measured), data.go (the people), program.go (processes), script.go and client.go (the bare
-// client), load.go, compare.go and mappings.go (the measures), table.go.
+// client), load.go, mappings.go, growth.go and feed.go (the measures), table.go.
 package main

@@ -9,7 +9,9 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -33,9 +35,10 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 2 && args[0] == readerCommand {
 		return readerMain(os.Stdout, args[1])
 	}
-	var mode, rollcall string
+	var mode, rollcall, only string
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.StringVar(&mode, "mode", "full", "quick (under a minute), full (under five), or long (adds the large load with latency)")
+	f.StringVar(&mode, "mode", "full", "quick (under a minute), full (under ten), or long (about an hour: a million people, and the large load with latency)")
+	f.StringVar(&only, "only", "", "measure only this: loads, mappings, growth, feed or allowance")
 	f.StringVar(&rollcall, "rollcall", "", "built program to measure; it is built when left out")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -65,7 +68,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	b.rollcall = rollcall
-	if err := b.measure(ctx, p); err != nil {
+	if err := b.measure(ctx, p, only); err != nil {
 		return err
 	}
 	fmt.Printf("Rollcall beside a bare client of %d connections that sends the same calls. Rounds: %d, in turn; times are the least and\n"+
@@ -75,9 +78,11 @@ func run(ctx context.Context, args []string) error {
 
 // programme is what one mode measures.
 type programme struct {
-	rounds  int
-	loads   []load
-	compare int // people of the comparison without a change
+	rounds    int
+	loads     []load
+	grow      []int // sizes of the populations whose cycles are compared (P5, P9)
+	feed      []int // the same for the change feed (P6)
+	allowance int   // people for a target with a limit a minute (P7); 0 leaves it out, since it takes minutes
 }
 
 func programmes() map[string]programme {
@@ -85,9 +90,10 @@ func programmes() map[string]programme {
 	large := size{Users: 10_000, Groups: 100, Members: 30_000}
 	const latency = 20 * time.Millisecond
 	return map[string]programme{
-		"quick": {rounds: 1, loads: []load{{small, latency}, {small, 0}, {large, 0}}, compare: 20_000},
-		"full":  {rounds: 3, loads: []load{{small, latency}, {small, 0}, {large, 0}}, compare: 100_000},
-		"long":  {rounds: 3, loads: []load{{small, latency}, {small, 0}, {large, 0}, {large, latency}}, compare: 100_000},
+		"quick": {rounds: 1, loads: []load{{small, latency}, {small, 0}, {large, 0}}, grow: []int{10_000}, feed: []int{1000, 10_000}},
+		"full":  {rounds: 3, loads: []load{{small, latency}, {small, 0}, {large, 0}}, grow: []int{10_000, 100_000}, feed: []int{10_000, 50_000}, allowance: 150},
+		"long": {rounds: 3, loads: []load{{small, latency}, {small, 0}, {large, 0}, {large, latency}},
+			grow: []int{10_000, 100_000, 1_000_000}, feed: []int{10_000, 1_000_000}, allowance: 350},
 	}
 }
 
@@ -101,25 +107,54 @@ type bench struct {
 	runs     int // folders made so far
 }
 
-func (b *bench) measure(ctx context.Context, p programme) error {
+// parts are what can be measured alone, in the order of measuring.
+func (b *bench) parts() []part {
+	return []part{
+		{"loads", b.firstLoads},
+		{"mappings", func(context.Context, programme) error { return b.mappings() }},
+		{"growth", b.grow},
+		{"feed", b.feed},
+		{"allowance", b.allowance},
+	}
+}
+
+type part struct {
+	name    string
+	measure func(context.Context, programme) error
+}
+
+// measure measures one part, or all.
+func (b *bench) measure(ctx context.Context, p programme, only string) error {
+	var names []string
+	for _, part := range b.parts() {
+		names = append(names, part.name)
+		if only != "" && only != part.name {
+			continue
+		}
+		if err := part.measure(ctx, p); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	if only != "" && !slices.Contains(names, only) {
+		return fmt.Errorf("-only %s: use one of %s", only, strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// firstLoads measures first loads (P1 to P4).
+func (b *bench) firstLoads(ctx context.Context, p programme) error {
 	scripts := map[size]*recording{}
 	for _, l := range p.loads {
 		if scripts[l.size] == nil {
 			r, err := b.record(ctx, l.size)
 			if err != nil {
-				return fmt.Errorf("record a first load of %s: %w", l.size, err)
+				return fmt.Errorf("record one of %s: %w", l.size, err)
 			}
 			scripts[l.size] = r
 		}
 		if err := b.firstLoad(ctx, l, scripts[l.size]); err != nil {
-			return fmt.Errorf("first load of %s: %w", l, err)
+			return fmt.Errorf("%s: %w", l, err)
 		}
-	}
-	if err := b.mappings(); err != nil {
-		return fmt.Errorf("mappings: %w", err)
-	}
-	if err := b.compare(ctx, p.compare); err != nil {
-		return fmt.Errorf("comparison of %d unchanged people: %w", p.compare, err)
 	}
 	return nil
 }

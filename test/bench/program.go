@@ -73,17 +73,23 @@ type report struct {
 		Type, State string
 	} `json:"cycle"`
 	Counts struct {
-		Imported, Created, Updated, Unchanged, Failed int
+		Imported, Created, Updated, Deleted, Unchanged, Failed int
 	} `json:"counts"`
 	Requests struct {
-		Total    int            `json:"total"`
-		ByMethod map[string]int `json:"byMethod"`
+		Total     int            `json:"total"`
+		ByMethod  map[string]int `json:"byMethod"`
+		Throttled int            `json:"throttled"`
 	} `json:"requests"`
 }
 
-// cycle runs one cycle of the app file in a folder; its data directory is below it.
+// cycle runs one cycle of the company's app file in a folder.
 func (b *bench) cycle(ctx context.Context, dir string) (report, usage, error) {
-	out, u, err := execute(ctx, dir, b.rollcall, "run", "-f", appFile, "--data", "data", "-o", "json")
+	return b.cycleOf(ctx, dir, appFile)
+}
+
+// cycleOf runs one cycle of an app file in a folder; its data directory is below it.
+func (b *bench) cycleOf(ctx context.Context, dir, app string) (report, usage, error) {
+	out, u, err := execute(ctx, dir, b.rollcall, "run", "-f", app, "--data", "data", "-o", "json")
 	if err != nil {
 		return report{}, u, err
 	}
@@ -102,9 +108,9 @@ type target struct {
 	errs bytes.Buffer
 }
 
-// openTarget starts an empty emulation.
-func (b *bench) openTarget(ctx context.Context, latency time.Duration, bodies bool) (*target, error) {
-	args := []string{"sandbox", "scim", "--token", token, "--latency", latency.String()}
+// openTarget starts an empty emulation, with further flags of `rollcall sandbox` as given.
+func (b *bench) openTarget(ctx context.Context, latency time.Duration, bodies bool, flags ...string) (*target, error) {
+	args := append([]string{"sandbox", "scim", "--token", token, "--latency", latency.String()}, flags...)
 	if !bodies {
 		args = append(args, "--no-bodies")
 	}
