@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -115,9 +114,7 @@ func (c *cycle) index(ctx context.Context, r *rule) (wait time.Duration, err err
 		}
 		batch := &store.Batch{}
 		for _, o := range page.Objects {
-			if err := c.indexObject(batch, r, o); err != nil {
-				return 0, err
-			}
+			c.indexObject(batch, r, o)
 		}
 		if err := c.commit(ctx, batch); err != nil {
 			return 0, err
@@ -138,18 +135,14 @@ func (c *cycle) index(ctx context.Context, r *rule) (wait time.Duration, err err
 	return 0, nil
 }
 
-func (c *cycle) indexObject(batch *store.Batch, r *rule, o *identity.Object) error {
-	doc, err := json.Marshal(packCurrent(asCurrent(o)))
-	if err != nil {
-		return fmt.Errorf("index %s %q: %w", o.Kind, o.Anchor, err)
-	}
+func (c *cycle) indexObject(batch *store.Batch, r *rule, o *identity.Object) {
+	doc := encodeCurrent(asCurrent(o))
 	for _, attr := range r.joining() {
 		v, _ := o.Get(attr)
 		if text := mapping.Text(v); text != "" {
 			batch.Index = append(batch.Index, store.IndexEntry{Kind: r.def.To, Attr: attr, Value: identity.Fold(text), Anchor: o.Anchor, Doc: doc})
 		}
 	}
-	return nil
 }
 
 // asCurrent shows an account that was read as what it is believed to have.
@@ -200,11 +193,7 @@ func (c *cycle) matchBlock(ctx context.Context, r *rule, items []*store.WorkItem
 		if err := c.judge(ctx, r, w, t, r.list.complete, answers[i], found, given, batch); err != nil {
 			return 0, err
 		}
-		done, err := finishItem(w, t)
-		if err != nil {
-			return 0, err
-		}
-		batch.Work = append(batch.Work, *done)
+		batch.Work = append(batch.Work, finishItem(w, t))
 	}
 	return wait, nil
 }
@@ -323,7 +312,7 @@ func (c *cycle) unmatched(r *rule, w *store.WorkItem, t *task, found map[string]
 
 // adopt links an account that exists already and plans what it lacks.
 func (c *cycle) adopt(r *rule, w *store.WorkItem, t *task, cur *plan.Current) {
-	t.Current = packCurrent(cur)
+	t.Current = cur
 	t.After = store.Active
 	t.Reason = "matched by " + t.Matched
 	w.Pass, w.Parent = r.pass(passUpdate), ""
@@ -341,11 +330,10 @@ func (c *cycle) ask(ctx context.Context, r *rule, q match.Question, complete boo
 	if (complete || len(indexed) > 0) && r.tells(q, indexed) {
 		var hits []*identity.Object
 		for _, e := range indexed {
-			var doc current
-			if err := json.Unmarshal(e.Doc, &doc); err != nil {
+			var err error
+			if cur, err = decodeCurrent(e.Doc); err != nil {
 				return nil, nil, 0, fmt.Errorf("index of accounts, %s: %w", e.Anchor, err)
 			}
-			cur = doc.unpack()
 			hits = append(hits, &identity.Object{Kind: r.def.To, Anchor: e.Anchor})
 		}
 		return hits, cur, 0, nil
@@ -371,8 +359,8 @@ func (r *rule) tells(q match.Question, indexed []store.IndexEntry) bool {
 		return true
 	}
 	return !slices.ContainsFunc(indexed, func(e store.IndexEntry) bool {
-		var doc current
-		return json.Unmarshal(e.Doc, &doc) == nil && mapping.Text(doc.Values[q.Attr].V) != q.Value
+		cur, err := decodeCurrent(e.Doc)
+		return err == nil && mapping.Text(cur.Values[q.Attr]) != q.Value
 	})
 }
 

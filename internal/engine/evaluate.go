@@ -127,7 +127,7 @@ func (e *evaluation) linked(w *store.WorkItem, t *task, in bool, values []mappin
 
 // update compares values; references are compared later, when every account of this cycle is known.
 func (e *evaluation) update(w *store.WorkItem, t *task, values []mapping.Value) {
-	t.Current = packCurrent(e.last)
+	t.Current = e.last
 	if !e.rule.def.Actions.Update { // engine.R76
 		t.After = e.known.State
 		e.skip(w, t, codeOutOfScope, "the rule does not allow updates")
@@ -142,7 +142,7 @@ func (e *evaluation) update(w *store.WorkItem, t *task, values []mapping.Value) 
 // attribute on which IsSoftDeleted shows is a disable or an enable (engine.R79, R83).
 func decideUpdate(r *rule, w *store.WorkItem, t *task, values []mapping.Value, cur *plan.Current) {
 	changes := plan.Diff(r.set, values, cur)
-	t.Changes = packChanges(changes)
+	t.Changes = changes
 	action := plan.Modify
 	for _, ch := range changes {
 		for i := range r.set.Mappings {
@@ -173,7 +173,7 @@ func turns(ch connector.Change, t *task) bool {
 
 // deprovision takes access away: a disable where the target can, else what the rule allows.
 func (e *evaluation) deprovision(w *store.WorkItem, t *task, values []mapping.Value, after store.LinkState) {
-	t.After, t.Current = after, packCurrent(e.last)
+	t.After, t.Current = after, e.last
 	w.Pass = e.rule.takeAway()
 	if e.rule.def.From == identity.Group || e.rule.def.To == identity.Group { // engine.R87: groups have no disable
 		if !e.rule.def.Actions.Delete {
@@ -209,7 +209,7 @@ func (e *evaluation) left(w *store.WorkItem, t *task) (bool, error) {
 	t.Gone, t.Soft, t.Hash = true, true, hash{}
 	t.Reason = "no longer in the source"
 	w.Pass = e.rule.takeAway()
-	t.Current = packCurrent(e.last)
+	t.Current = e.last
 	switch {
 	case e.known.State == store.Unlinked:
 		w.Pass, w.Action, t.After = passRecord, string(plan.None), store.Unlinked // forgotten

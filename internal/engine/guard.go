@@ -209,11 +209,7 @@ func (c *cycle) eachTakingIn(ctx context.Context, pass int, visit func(*store.Wo
 			if !visit(w, t) {
 				continue
 			}
-			done, err := finishItem(w, t)
-			if err != nil {
-				return err
-			}
-			batch.Work = append(batch.Work, *done)
+			batch.Work = append(batch.Work, finishItem(w, t))
 		}
 		if len(batch.Work) > 0 {
 			if err := c.commit(ctx, batch); err != nil {

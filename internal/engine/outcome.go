@@ -27,11 +27,6 @@ type outcome struct {
 // store remembers the account as it is now.
 func (p *pen) store(state store.LinkState) {
 	b := &p.res.batch
-	doc, err := encodeProjection(p.cur)
-	if err != nil {
-		p.res.fatal = fmt.Errorf("remember %s: %w", p.it.Anchor, err)
-		return
-	}
 	o := store.Object{ObjectKey: p.it.ObjectKey, Hash: p.t.Hash, State: state, Target: p.it.Target, Confirmed: p.t.Confirm}
 	if p.res.written || p.t.Matched != "" {
 		o.Confirmed = p.Now()
@@ -44,7 +39,7 @@ func (p *pen) store(state store.LinkState) {
 		b.Unstage = append(b.Unstage, p.it.ObjectKey)
 	}
 	b.Objects = append(b.Objects, o)
-	b.Project = append(b.Project, store.Projection{ObjectKey: p.it.ObjectKey, Name: p.t.Name, Doc: doc})
+	b.Project = append(b.Project, store.Projection{ObjectKey: p.it.ObjectKey, Name: p.t.Name, Doc: encodeCurrent(p.cur)})
 	b.Unescrow = append(b.Unescrow, p.it.ObjectKey)
 	b.Unresolved = append(b.Unresolved, p.t.Missing...)
 	b.Resolved = append(b.Resolved, p.t.Stale...)
@@ -76,15 +71,10 @@ func (p *pen) bookkeep(ctx context.Context) {
 		return
 	}
 	o := store.Object{ObjectKey: key, Hash: p.t.Hash, State: p.t.After, Target: p.it.Target, Confirmed: p.t.Confirm}
-	if p.cur = p.t.Current.unpack(); p.t.Matched != "" || p.cur.Read {
+	if p.cur = p.t.known(); p.t.Matched != "" || p.cur.Read {
 		o.Confirmed = p.Now()
 		p.cur.Settle(p.r.set, p.t.Values)
-		doc, err := encodeProjection(p.cur)
-		if err != nil {
-			p.res.fatal = fmt.Errorf("remember %s: %w", p.it.Anchor, err)
-			return
-		}
-		b.Project = append(b.Project, store.Projection{ObjectKey: key, Name: p.t.Name, Doc: doc})
+		b.Project = append(b.Project, store.Projection{ObjectKey: key, Name: p.t.Name, Doc: encodeCurrent(p.cur)})
 	}
 	b.Objects = append(b.Objects, o)
 	b.Unescrow = append(b.Unescrow, key)
@@ -173,9 +163,7 @@ func (p *pen) fall(ctx context.Context, code, reason string) {
 	}
 	b.Objects = append(b.Objects, o)
 	if (p.res.written || p.doubt) && p.cur != nil && o.Target != "" { // part of it was written
-		if doc, err := encodeProjection(p.cur); err == nil {
-			b.Project = append(b.Project, store.Projection{ObjectKey: key, Name: p.t.Name, Doc: doc})
-		}
+		b.Project = append(b.Project, store.Projection{ObjectKey: key, Name: p.t.Name, Doc: encodeCurrent(p.cur)})
 	}
 	if p.t.Follow {
 		p.res.silent = false

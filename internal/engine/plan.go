@@ -148,7 +148,7 @@ func (c *cycle) describeBlock(ctx context.Context, rules map[string]*rule, works
 		case w.Action == string(plan.Delete):
 			methods[connector.OpDelete]++
 		case w.Pass != passRecord:
-			ch.Properties = plan.Properties(r.set, t.changes())
+			ch.Properties = plan.Properties(r.set, t.Changes)
 			c.describeUpdate(t, &ch, methods)
 		}
 		if t.Failed {
@@ -244,7 +244,7 @@ func (c *cycle) describeUpdate(t *task, ch *plan.Change, methods map[connector.O
 		if !rc.Multi {
 			one = true
 			p := plan.Property{Name: rc.Attr}
-			if old := t.Current.unpack().Refs[rc.Attr]; old != "" {
+			if old := t.known().Refs[rc.Attr]; old != "" {
 				p.Old = old
 			}
 			if rc.Set != nil {

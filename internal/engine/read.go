@@ -412,10 +412,7 @@ func (b *block) flush(ctx context.Context) error {
 		case w.Stage == store.ToMatch:
 			works, tasks = append(works, w), append(tasks, t)
 		default:
-			if w, err = finishItem(w, t); err != nil {
-				return err
-			}
-			batch.Work = append(batch.Work, *w)
+			batch.Work = append(batch.Work, finishItem(w, t))
 		}
 	}
 	b.items = b.items[:0]
@@ -441,11 +438,7 @@ func (b *block) match(ctx context.Context, works []*store.WorkItem, tasks []*tas
 		return err
 	}
 	for i, w := range works {
-		done, err := finishItem(w, tasks[i])
-		if err != nil {
-			return err
-		}
-		batch.Work = append(batch.Work, *done)
+		batch.Work = append(batch.Work, finishItem(w, tasks[i]))
 	}
 	return nil
 }
@@ -490,11 +483,7 @@ func (b *block) evaluate(it candidate, last map[string]store.Projection) (*store
 	return w, t, nil
 }
 
-func finishItem(w *store.WorkItem, t *task) (*store.WorkItem, error) {
-	doc, err := t.encode()
-	if err != nil {
-		return nil, err
-	}
-	w.Doc = doc
-	return w, nil
+func finishItem(w *store.WorkItem, t *task) store.WorkItem {
+	w.Doc = t.encode()
+	return *w
 }

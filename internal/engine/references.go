@@ -140,11 +140,7 @@ func (c *cycle) settleBlock(ctx context.Context, rules map[string]*rule, items [
 		if w.Action == string(plan.None) {
 			w.Pass, t.Code = passRecord, codeRedundant
 		}
-		done, err := finishItem(w, t)
-		if err != nil {
-			return err
-		}
-		batch.Work = append(batch.Work, *done)
+		batch.Work = append(batch.Work, finishItem(w, t))
 	}
 	return c.commit(ctx, batch)
 }
@@ -161,7 +157,7 @@ func (c *cycle) settle(ctx context.Context, r *rule, w *store.WorkItem, t *task,
 			return fmt.Errorf("rule %s: read unresolved references of %q: %w", r.def.Name, w.Anchor, err)
 		}
 	}
-	cur := t.Current.unpack()
+	cur := t.known()
 	t.Missing, t.Warn, t.Refs, t.Stale = nil, nil, nil, nil
 	for _, v := range t.Values {
 		m := &r.set.Mappings[v.Index]
@@ -341,15 +337,11 @@ func (c *cycle) healOwners(ctx context.Context, r *rule, anchors []string, owner
 			if c.readings[r.def.Name].Full { // the read has counted it as unchanged
 				c.row.Counts.Unchanged--
 			}
-			t = &task{Name: p.Name, Hash: link.Hash, Prior: link.State, After: link.State, Confirm: link.Confirmed, Heal: true, Current: packCurrent(cur)}
+			t = &task{Name: p.Name, Hash: link.Hash, Prior: link.State, After: link.State, Confirm: link.Confirmed, Heal: true, Current: cur}
 			w = store.WorkItem{ObjectKey: link.ObjectKey, Stage: store.ToExport, Pass: r.pass(passUpdate), Action: string(plan.Modify), Target: link.Target}
 		}
 		t.heal(r, owners[a])
-		done, err := finishItem(&w, t)
-		if err != nil {
-			return err
-		}
-		batch.Work = append(batch.Work, *done)
+		batch.Work = append(batch.Work, finishItem(&w, t))
 	}
 	if len(batch.Work) == 0 {
 		return nil

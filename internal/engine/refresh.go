@@ -36,7 +36,7 @@ func (c *cycle) refresh(ctx context.Context, rules map[string]*rule, items []sto
 			switch {
 			case err == nil:
 				down.end()
-				t.Current, t.Confirm, t.Refs = packCurrent(got), c.Now(), nil
+				t.Current, t.Confirm, t.Refs = got, c.Now(), nil
 				decideUpdate(rules[w.Rule], w, t, t.Values, got)
 				return nil
 			case connector.KindOf(err) == connector.KindNotFound && !t.Confirm.IsZero(): // the write will meet the same, and knows what to do

@@ -245,7 +245,7 @@ func (p *pen) take(ctx context.Context, hit *identity.Object, as plan.Action) er
 			later = append(later, wait)
 		}
 	}
-	p.t.Changes = packChanges(plan.Diff(p.r.set, p.t.Values, p.cur))
+	p.t.Changes = plan.Diff(p.r.set, p.t.Values, p.cur)
 	p.t.Refs = append(single, multi...)
 	if as == plan.Create { // it is ours already, whatever becomes of the changes
 		p.t.Prior = store.Active
@@ -264,7 +264,7 @@ func (p *pen) take(ctx context.Context, hit *identity.Object, as plan.Action) er
 
 // update writes the changes of an existing account.
 func (p *pen) update(ctx context.Context) error {
-	p.cur = p.t.Current.unpack()
+	p.cur = p.t.known()
 	if p.t.Absent {
 		return p.rematch(ctx)
 	}
@@ -318,7 +318,7 @@ func (p *pen) sendChanges(ctx context.Context) error {
 			return &connector.Error{Kind: connector.KindRateLimited, NotSent: true, Detail: "waits for " + ref.Anchor}
 		}
 	}
-	changes := p.t.changes()
+	changes := slices.Clone(p.t.Changes)
 	var multi []refChange
 	for _, ch := range p.t.Refs {
 		switch {

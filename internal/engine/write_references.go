@@ -149,15 +149,10 @@ func (p *pen) after(later []refChange) {
 	if len(later) == 0 {
 		return
 	}
-	t := &task{Name: p.t.Name, Hash: p.t.Hash, Prior: store.Active, After: store.Active, Current: packCurrent(p.cur), Confirm: p.Now(),
+	t := &task{Name: p.t.Name, Hash: p.t.Hash, Prior: store.Active, After: store.Active, Current: p.cur, Confirm: p.Now(),
 		Reason: "references that could not go into the create", Refs: later, Follow: true, Missing: p.t.Missing}
 	w := store.WorkItem{ObjectKey: p.it.ObjectKey, Stage: store.ToExport, Pass: p.r.pass(passReferences), Action: string(plan.Modify), Target: p.it.Target}
-	done, err := finishItem(&w, t)
-	if err != nil {
-		p.res.fatal = err
-		return
-	}
-	p.res.batch.Work = append(p.res.batch.Work, *done)
+	p.res.batch.Work = append(p.res.batch.Work, finishItem(&w, t))
 }
 
 // single resolves a reference with one value; one that still has no account is left to be healed.

@@ -10,8 +10,9 @@ import (
 )
 
 // The byte form of an object. It is written once per object and cycle: the hash that tells a changed object from an
-// unchanged one is taken over these bytes (design D15), and the spool files carry them. It is not a storage format:
-// nothing that outlives a cycle is kept in it except as a hash, so a change of the form costs one full compare.
+// unchanged one is taken over these bytes (design D15), and the spool files carry them. Of an object only the hash
+// outlives a cycle, so a change of the form costs one full compare. The form of values (AppendValue) is also what the
+// engine keeps of an account, so the tags below stay what they are.
 
 const (
 	tagNil byte = iota
@@ -72,7 +73,7 @@ func (o *Object) Append(dst []byte, names []string) []byte {
 
 // Decode reads what Append wrote, given the same names. The bytes are trusted: they come from this process' own spool.
 func Decode(kind Kind, anchor string, names []string, b []byte) (*Object, error) {
-	d := decoder{b: b}
+	d := decoder{b: string(b)} // the texts of the object are parts of this one
 	o := &Object{Kind: kind, Anchor: anchor}
 	flags := d.byte()
 	o.Disabled = flags&flagDisabled != 0
@@ -101,8 +102,9 @@ func Decode(kind Kind, anchor string, names []string, b []byte) (*Object, error)
 // AppendValue adds the byte form of a value to dst.
 func AppendValue(dst []byte, v any) []byte { return appendValue(dst, v) }
 
-// DecodeValue reads one value that AppendValue wrote and returns the bytes after it.
-func DecodeValue(b []byte) (v any, rest []byte, err error) {
+// DecodeValue reads one value that AppendValue wrote and returns the bytes after it. Texts in the value are parts of b:
+// they are not copied.
+func DecodeValue(b string) (v any, rest string, err error) {
 	d := decoder{b: b}
 	v = d.value()
 	return v, d.b, d.err
@@ -154,7 +156,7 @@ func appendValue(dst []byte, v any) []byte {
 }
 
 type decoder struct {
-	b   []byte
+	b   string
 	err error
 }
 
@@ -178,27 +180,40 @@ func (d *decoder) fail(err error) {
 	if d.err == nil {
 		d.err = err
 	}
-	d.b = nil
+	d.b = ""
 }
 
 func (d *decoder) uvarint() uint64 {
-	n, k := binary.Uvarint(d.b)
-	if k <= 0 {
+	n, rest, ok := Uvarint(d.b)
+	if !ok {
 		d.fail(errShort)
 		return 0
 	}
-	d.b = d.b[k:]
+	d.b = rest
 	return n
 }
 
-func (d *decoder) varint() int64 {
-	n, k := binary.Varint(d.b)
-	if k <= 0 {
-		d.fail(errShort)
-		return 0
+// Uvarint is binary.Uvarint for a text: it returns the number that b begins with and what comes after it.
+func Uvarint(b string) (n uint64, rest string, ok bool) {
+	for i := 0; i < len(b) && i < binary.MaxVarintLen64; i++ {
+		c := b[i]
+		if c < 0x80 {
+			if i == binary.MaxVarintLen64-1 && c > 1 { // more than 64 bits
+				break
+			}
+			return n | uint64(c)<<(7*i), b[i+1:], true
+		}
+		n |= uint64(c&0x7f) << (7 * i)
 	}
-	d.b = d.b[k:]
-	return n
+	return 0, "", false
+}
+
+func (d *decoder) varint() int64 {
+	n := d.uvarint()
+	if n&1 != 0 {
+		return ^int64(n >> 1)
+	}
+	return int64(n >> 1)
 }
 
 func (d *decoder) text() string {
@@ -207,7 +222,7 @@ func (d *decoder) text() string {
 		d.fail(errShort)
 		return ""
 	}
-	s := string(d.b[:n])
+	s := d.b[:n]
 	d.b = d.b[n:]
 	return s
 }
@@ -229,7 +244,7 @@ func (d *decoder) value() any {
 			d.fail(errShort)
 			return nil
 		}
-		f := math.Float64frombits(binary.BigEndian.Uint64(d.b))
+		f := math.Float64frombits(binary.BigEndian.Uint64([]byte(d.b[:8])))
 		d.b = d.b[8:]
 		return f
 	case tagTime:
