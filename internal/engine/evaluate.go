@@ -241,23 +241,24 @@ var errNothing = fmt.Errorf("nothing to do")
 // inScope evaluates assignment and filter (engine.R28-R39) and notes for the log what decided.
 func (e *evaluation) inScope(t *task) (bool, error) {
 	active := !e.object.Disabled && !e.object.SoftDeleted
-	t.Scope = append(t.Scope, detail{"Active in source system", yesNo(active)})
+	t.scoped("Active in source system", yesNo(active))
 	if e.set.Scope == job.ScopeAssigned {
 		a := e.object.Assignment
 		assigned := a != nil && a.Assigned
-		t.Scope = append(t.Scope, detail{"Assigned to application", yesNo(assigned)}, detail{"Scope sync all", "False"})
+		t.scoped("Assigned to application", yesNo(assigned))
+		t.scoped("Scope sync all", "False")
 		if !assigned {
 			t.Reason = "not assigned to the application"
 			return false, nil
 		}
 		if e.set.ExcludeDefaultAccess && len(a.Roles) == 0 { // engine.R35
-			t.Scope = append(t.Scope, detail{"User has required role", "False"})
+			t.scoped("User has required role", "False")
 			t.Reason = "not effectively entitled: assigned with default access only"
 			t.Code = codeNotEntitled
 			return false, nil
 		}
 	} else {
-		t.Scope = append(t.Scope, detail{"Scope sync all", "True"})
+		t.scoped("Scope sync all", "True")
 	}
 	if len(e.rule.def.Filter.Groups) == 0 {
 		return true, nil
@@ -268,7 +269,7 @@ func (e *evaluation) inScope(t *task) (bool, error) {
 	}
 	for _, g := range d.Groups {
 		for _, c := range g.Clauses {
-			t.Scope = append(t.Scope, detail{strings.TrimSpace(g.Name + " " + clause(c)), yesNo(c.Holds)})
+			t.scoped(strings.TrimSpace(g.Name + " " + clause(c)), yesNo(c.Holds))
 		}
 	}
 	if !d.In {

@@ -492,7 +492,7 @@ func tally(n *store.Counts, a plan.Action) {
 
 func merge(to, from *store.Batch) {
 	to.Work = append(to.Work, from.Work...)
-	to.Stages = append(to.Stages, from.Stages...)
+	to.Done = append(to.Done, from.Done...)
 	to.Objects = append(to.Objects, from.Objects...)
 	to.Touched = append(to.Touched, from.Touched...)
 	to.Forget = append(to.Forget, from.Forget...)

@@ -203,7 +203,7 @@ func (p *pen) compare(got *identity.Object, sent identity.Attrs) {
 		}
 		if !identity.Equal(v, a.Value, false) && mapping.Text(v) != mapping.Text(a.Value) {
 			p.out.steps = append(p.out.steps, step{Name: "EntryExportUpdate", Type: "export", Status: statusWarning,
-				Description: "the target stored another value than was sent for " + a.Name, Details: map[string]string{"Attribute": a.Name}})
+				Description: "the target stored another value than was sent for " + a.Name, Details: store.LogFigures{{Key: "Attribute", Value: a.Name}}})
 		}
 	}
 }
@@ -214,14 +214,14 @@ func (p *pen) step(name, text string) {
 		kind = "matching"
 	}
 	p.out.steps = append(p.out.steps, step{Name: name, Type: kind, Status: statusSuccess, Description: text,
-		Details: map[string]string{"TargetAnchor": p.it.Target}})
+		Details: store.LogFigures{{Key: "TargetAnchor", Value: p.it.Target}}})
 }
 
-// close ends the item: its stage and its log record.
+// close ends the item: it leaves the work list, and a log record tells of it.
 func (p *pen) close() {
 	b := &p.res.batch
 	if len(b.Work) == 0 { // else the item lives on with what has to follow
-		b.Stages = append(b.Stages, store.WorkStage{ObjectKey: p.it.ObjectKey, Stage: store.Finished, Target: p.it.Target})
+		b.Done = append(b.Done, p.it.ObjectKey)
 	}
 	p.res.silent = p.res.silent || p.t.Follow && !p.res.failed
 	if p.out.status == "" {
@@ -230,10 +230,5 @@ func (p *pen) close() {
 	if p.out.status == statusSuccess && len(p.t.Warn) > 0 {
 		p.out.status, p.out.code, p.out.reason = statusWarning, codeUnresolved, p.t.Warn[0]
 	}
-	rec, err := p.record(p.r, p.it.WorkItem, p.t, p.out)
-	if err != nil {
-		p.res.fatal = err
-		return
-	}
-	b.Log = append(b.Log, rec)
+	b.Log = append(b.Log, p.record(p.r, p.it.WorkItem, p.t, p.out))
 }

@@ -1,9 +1,7 @@
 package engine
 
 import (
-	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/rollcall-id/rollcall/internal/plan"
 	"github.com/rollcall-id/rollcall/internal/store"
@@ -18,98 +16,28 @@ const (
 )
 
 // step is one provisioning step (engine.R146).
-type step struct {
-	Name        string            `json:"name"`
-	Type        string            `json:"provisioningStepType"`
-	Status      string            `json:"status"`
-	Description string            `json:"description"`
-	Details     map[string]string `json:"details"`
-}
-
-type logIdentity struct {
-	ID           string            `json:"id"`
-	DisplayName  string            `json:"displayName"`
-	IdentityType string            `json:"identityType,omitempty"`
-	Details      map[string]string `json:"details,omitempty"`
-}
-
-type logInitiator struct {
-	ID            string `json:"id"`
-	DisplayName   string `json:"displayName"`
-	InitiatorType string `json:"initiatorType"`
-}
-
-type logError struct {
-	ErrorCode         string `json:"errorCode"`
-	Reason            string `json:"reason"`
-	AdditionalDetails string `json:"additionalDetails,omitempty"`
-	ErrorCategory     string `json:"errorCategory"`
-	RecommendedAction string `json:"recommendedAction,omitempty"`
-}
-
-type logStatus struct {
-	Status           string    `json:"status"`
-	ErrorInformation *logError `json:"errorInformation"`
-}
-
-type logProperty struct {
-	DisplayName string `json:"displayName"`
-	OldValue    any    `json:"oldValue"`
-	NewValue    any    `json:"newValue"`
-}
-
-// logDocument is a provisioningObjectSummary of Microsoft Graph (engine.R145).
-type logDocument struct {
-	ID                     string        `json:"id"`
-	ActivityDateTime       time.Time     `json:"activityDateTime"`
-	JobID                  string        `json:"jobId"`
-	CycleID                string        `json:"cycleId"`
-	ChangeID               string        `json:"changeId"`
-	ProvisioningAction     string        `json:"provisioningAction"`
-	DurationInMilliseconds int64         `json:"durationInMilliseconds"`
-	InitiatedBy            logInitiator  `json:"initiatedBy"`
-	ServicePrincipal       logIdentity   `json:"servicePrincipal"`
-	SourceSystem           logIdentity   `json:"sourceSystem"`
-	TargetSystem           logIdentity   `json:"targetSystem"`
-	SourceIdentity         logIdentity   `json:"sourceIdentity"`
-	TargetIdentity         logIdentity   `json:"targetIdentity"`
-	StatusInfo             logStatus     `json:"provisioningStatusInfo"`
-	ModifiedProperties     []logProperty `json:"modifiedProperties"`
-	Steps                  []step        `json:"provisioningSteps"`
-}
+type step = store.LogStep
 
 // record makes the log record of one object of a cycle.
-func (c *cycle) record(r *rule, w store.WorkItem, t *task, o outcome) (store.LogRecord, error) {
-	now := c.Now()
-	id := c.NewID()
-	action := logAction(o.action)
-	doc := logDocument{ID: id, ActivityDateTime: now.UTC(), JobID: c.subject.Job.ID, CycleID: c.row.ID, ChangeID: c.NewID(),
-		ProvisioningAction: action,
-		InitiatedBy:        logInitiator{DisplayName: "Rollcall", InitiatorType: "system"},
-		ServicePrincipal:   logIdentity{ID: c.subject.Job.ID, DisplayName: c.subject.Job.Name},
-		SourceSystem:       logIdentity{ID: c.subject.Def.Source.Connector, DisplayName: c.subject.SourceName},
-		TargetSystem:       logIdentity{ID: c.subject.Def.Target.Connector, DisplayName: c.subject.TargetName},
-		SourceIdentity:     logIdentity{ID: w.Anchor, DisplayName: t.Name, IdentityType: string(r.def.From)},
-		TargetIdentity:     logIdentity{ID: o.target, DisplayName: t.Name, IdentityType: string(r.def.To)},
-		StatusInfo:         logStatus{Status: o.status},
-		ModifiedProperties: []logProperty{},
-		Steps:              append(c.stepsBefore(r, w, t), o.steps...),
-	}
+func (c *cycle) record(r *rule, w store.WorkItem, t *task, o outcome) store.LogRecord {
+	rec := store.LogRecord{ID: c.NewID(), JobID: c.subject.Job.ID, CycleID: c.row.ID, At: c.Now(), Action: logAction(o.action), Status: o.status,
+		Rule: w.Rule, SourceID: w.Anchor, SourceName: t.Name, TargetID: o.target, ErrorCode: o.code}
+	d := store.LogDetails{ChangeID: c.NewID(), JobName: c.subject.Job.Name,
+		Source: store.LogEnd{ID: c.subject.Def.Source.Connector, Name: c.subject.SourceName, Type: string(r.def.From)},
+		Target: store.LogEnd{ID: c.subject.Def.Target.Connector, Name: c.subject.TargetName, Type: string(r.def.To)},
+		Steps:  append(c.stepsBefore(r, w, t), o.steps...)}
 	if !o.began.IsZero() {
-		doc.DurationInMilliseconds = now.Sub(o.began).Milliseconds()
+		d.Took = rec.At.Sub(o.began)
 	}
 	if o.status != statusSuccess {
-		doc.StatusInfo.ErrorInformation = &logError{ErrorCode: o.code, Reason: o.reason, ErrorCategory: "nonServiceFailure"}
+		d.Reason = o.reason
 	}
-	for _, p := range o.props {
-		doc.ModifiedProperties = append(doc.ModifiedProperties, logProperty{DisplayName: p.Name, OldValue: p.Old, NewValue: p.New})
+	d.Properties = make([]store.LogProperty, len(o.props))
+	for i, p := range o.props {
+		d.Properties[i] = store.LogProperty{DisplayName: p.Name, OldValue: p.Old, NewValue: p.New}
 	}
-	b, err := json.Marshal(doc)
-	if err != nil {
-		return store.LogRecord{}, fmt.Errorf("log record of %s: %w", w.Anchor, err)
-	}
-	return store.LogRecord{ID: id, JobID: c.subject.Job.ID, CycleID: c.row.ID, At: now, Action: action, Status: o.status, Rule: w.Rule,
-		SourceID: w.Anchor, SourceName: t.Name, TargetID: o.target, ErrorCode: o.code, Doc: b}, nil
+	rec.Doc = d.Pack()
+	return rec
 }
 
 // logAction gives the name of an action in the log (engine.R145): an enable is an update there.
@@ -130,7 +58,7 @@ func logAction(a plan.Action) string {
 func (c *cycle) stepsBefore(r *rule, w store.WorkItem, t *task) []step {
 	imported := step{Name: "EntryImportUpdate", Type: "import", Status: statusSuccess,
 		Description: fmt.Sprintf("%s %q was read from %s", r.def.From, w.Anchor, c.subject.SourceName),
-		Details:     map[string]string{"SourceAnchor": w.Anchor, "ReportableIdentifier": t.Name}}
+		Details:     store.LogFigures{{Key: "SourceAnchor", Value: w.Anchor}, {Key: "ReportableIdentifier", Value: t.Name}}}
 	switch {
 	case t.Gone:
 		imported.Name = "EntryImportDelete"
@@ -140,29 +68,23 @@ func (c *cycle) stepsBefore(r *rule, w store.WorkItem, t *task) []step {
 	}
 	steps := []step{imported}
 	if len(t.Scope) > 0 {
-		s := step{Name: "EntrySynchronizationScoping", Type: "scoping", Status: statusSuccess, Description: "evaluated assignment and scoping filters", Details: map[string]string{}}
-		for _, d := range t.Scope {
-			s.Details[d.Key] = d.Value
-		}
-		steps = append(steps, s)
+		steps = append(steps, step{Name: "EntrySynchronizationScoping", Type: "scoping", Status: statusSuccess, Description: "evaluated assignment and scoping filters", Details: t.Scope})
 	}
 	switch {
 	case t.Matched != "":
 		steps = append(steps, step{Name: "EntryImport", Type: "matching", Status: statusSuccess,
-			Description: "found an account by " + t.Matched, Details: map[string]string{"JoiningProperty": t.Matched, "TargetAnchor": w.Target}})
+			Description: "found an account by " + t.Matched, Details: store.LogFigures{{Key: "JoiningProperty", Value: t.Matched}, {Key: "TargetAnchor", Value: w.Target}}})
 	case len(t.Match) > 0 && t.Prior == store.Unlinked && !t.Failed:
-		details := map[string]string{}
-		for _, q := range t.Match {
-			details["JoiningProperty"] = q.Attr + " " + q.Value
-		}
+		last := t.Match[len(t.Match)-1]
 		steps = append(steps, step{Name: "EntryImportObjectNotFound", Type: "matching", Status: statusSuccess,
-			Description: "no account in the target has the joining value", Details: details})
+			Description: "no account in the target has the joining value",
+			Details:     store.LogFigures{{Key: "JoiningProperty", Value: last.Attr + " " + last.Value}}})
 	}
 	for _, text := range t.Warn {
 		steps = append(steps, step{Name: "EntrySynchronizationUpdate", Type: "referenceResolution", Status: statusWarning,
-			Description: text, Details: map[string]string{"ErrorCode": codeUnresolved}})
+			Description: text, Details: store.LogFigures{{Key: "ErrorCode", Value: codeUnresolved}}})
 	}
-	process := step{Name: "EntrySynchronizationUpdate", Type: "processing", Status: statusSuccess, Description: t.Reason, Details: map[string]string{}}
+	process := step{Name: "EntrySynchronizationUpdate", Type: "processing", Status: statusSuccess, Description: t.Reason}
 	switch plan.Action(w.Action) {
 	case plan.Create:
 		process.Name = "EntrySynchronizationAdd"
@@ -170,10 +92,10 @@ func (c *cycle) stepsBefore(r *rule, w store.WorkItem, t *task) []step {
 		process.Name = "EntrySynchronizationDelete"
 	case plan.Other, plan.None:
 		process.Name, process.Status = "EntrySynchronizationSkip", statusSkipped
-		process.Details["SkipReason"] = t.Code
+		process.Details = store.LogFigures{{Key: "SkipReason", Value: t.Code}}
 		if t.Failed {
 			process.Name, process.Status = "EntrySynchronizationError", statusFailure
-			process.Details = map[string]string{"ErrorCode": t.Code}
+			process.Details = store.LogFigures{{Key: "ErrorCode", Value: t.Code}}
 		}
 	case plan.Modify, plan.Enable, plan.Disable:
 	}

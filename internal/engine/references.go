@@ -50,7 +50,7 @@ func (c *cycle) standings(ctx context.Context, refs []identity.Ref) (map[identit
 		for a, w := range items {
 			ref := identity.Ref{Kind: r.def.From, Anchor: a}
 			switch s := out[ref]; {
-			case w.Action == string(plan.Create) && w.Pass < passTakeAway && w.Stage != store.Finished:
+			case w.Action == string(plan.Create) && w.Pass < passTakeAway:
 				s.coming, s.managed = true, true
 				out[ref] = s
 			case w.Target != "" && w.Pass < passTakeAway:

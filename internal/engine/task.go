@@ -9,6 +9,7 @@ import (
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/mapping"
 	"github.com/rollcall-id/rollcall/internal/match"
+	"github.com/rollcall-id/rollcall/internal/packed"
 	"github.com/rollcall-id/rollcall/internal/plan"
 	"github.com/rollcall-id/rollcall/internal/store"
 )
@@ -19,7 +20,7 @@ type task struct {
 	Hash   hash   // of the source object, stored when the task has succeeded
 	Gone   bool   // the source no longer has the object
 	Soft   bool   // value of IsSoftDeleted that Values were computed with
-	Scope  []detail
+	Scope  store.LogFigures
 	Values []mapping.Value
 	Match  []match.Question
 
@@ -47,8 +48,10 @@ type task struct {
 	Indexed  bool      // the account was looked for in the index, not by a query of its own
 }
 
-// detail is one line of a log step.
-type detail struct{ Key, Value string }
+// scoped notes why the object is in scope or not, for the log.
+func (t *task) scoped(key, value string) {
+	t.Scope = append(t.Scope, store.LogFigure{Key: key, Value: value})
+}
 
 // refChange is a change of a reference attribute, with source objects in place of accounts: those may still have to be
 // created.
@@ -76,79 +79,79 @@ const (
 	versionCurrent = 1
 )
 
-func (t *task) code(c *coder) {
-	c.flags(&t.Gone, &t.Soft, &t.Failed, &t.HoldRefs, &t.Absent, &t.Heal, &t.Repeat, &t.Follow, &t.Indexed)
-	c.text(&t.Name)
-	c.bytes(t.Hash[:])
-	list(c, &t.Scope, func(c *coder, d *detail) { c.text(&d.Key); c.text(&d.Value) })
-	list(c, &t.Values, codeValue)
-	list(c, &t.Match, func(c *coder, q *match.Question) { c.text(&q.Attr); c.text(&q.Value) })
-	enum(c, &t.Prior)
-	enum(c, &t.After)
-	maybe(c, &t.Current, codeCurrent)
-	c.text(&t.Reason)
-	list(c, &t.Changes, codeChange)
-	list(c, &t.Refs, codeRefChange)
-	c.text(&t.Matched)
-	c.text(&t.Code)
-	c.text(&t.Held)
-	list(c, &t.Warn, text)
-	list(c, &t.Missing, codeUnresolvedRef)
-	list(c, &t.Stale, codeUnresolvedRef)
-	c.time(&t.Confirm)
+func (t *task) code(c *packed.Coder) {
+	c.Flags(&t.Gone, &t.Soft, &t.Failed, &t.HoldRefs, &t.Absent, &t.Heal, &t.Repeat, &t.Follow, &t.Indexed)
+	c.Text(&t.Name)
+	c.Bytes(t.Hash[:])
+	packed.List(c, (*[]store.LogFigure)(&t.Scope), func(c *packed.Coder, f *store.LogFigure) { c.Text(&f.Key); c.Text(&f.Value) })
+	packed.List(c, &t.Values, codeValue)
+	packed.List(c, &t.Match, func(c *packed.Coder, q *match.Question) { c.Text(&q.Attr); c.Text(&q.Value) })
+	packed.Enum(c, &t.Prior)
+	packed.Enum(c, &t.After)
+	packed.Maybe(c, &t.Current, codeCurrent)
+	c.Text(&t.Reason)
+	packed.List(c, &t.Changes, codeChange)
+	packed.List(c, &t.Refs, codeRefChange)
+	c.Text(&t.Matched)
+	c.Text(&t.Code)
+	c.Text(&t.Held)
+	packed.List(c, &t.Warn, packed.Text)
+	packed.List(c, &t.Missing, codeUnresolvedRef)
+	packed.List(c, &t.Stale, codeUnresolvedRef)
+	c.Time(&t.Confirm)
 }
 
-func codeValue(c *coder, v *mapping.Value) {
-	enum(c, &v.Index)
-	c.flags(&v.Ignored)
-	c.value(&v.Value)
-	list(c, &v.Refs, (*coder).ref)
+func codeValue(c *packed.Coder, v *mapping.Value) {
+	packed.Enum(c, &v.Index)
+	c.Flags(&v.Ignored)
+	c.Value(&v.Value)
+	packed.List(c, &v.Refs, (*packed.Coder).Ref)
 }
 
-func codeCurrent(c *coder, cur *plan.Current) {
-	c.flags(&cur.Read)
-	mapOf(c, &cur.Values, (*coder).value)
-	mapOf(c, &cur.Refs, text)
+func codeCurrent(c *packed.Coder, cur *plan.Current) {
+	c.Flags(&cur.Read)
+	packed.Map(c, &cur.Values, (*packed.Coder).Value)
+	packed.Map(c, &cur.Refs, packed.Text)
 }
 
-func codeChange(c *coder, ch *connector.Change) {
-	c.text(&ch.Attr)
-	text(c, &ch.Op)
-	c.value(&ch.Old)
-	c.value(&ch.New)
+func codeChange(c *packed.Coder, ch *connector.Change) {
+	c.Text(&ch.Attr)
+	packed.Text(c, &ch.Op)
+	c.Value(&ch.Old)
+	c.Value(&ch.New)
 }
 
-func codeRefChange(c *coder, r *refChange) {
-	c.text(&r.Attr)
-	c.flags(&r.Multi, &r.Clear)
-	maybe(c, &r.Set, (*coder).ref)
-	list(c, &r.Add, (*coder).ref)
-	list(c, &r.Remove, codeMember)
+func codeRefChange(c *packed.Coder, r *refChange) {
+	c.Text(&r.Attr)
+	c.Flags(&r.Multi, &r.Clear)
+	packed.Maybe(c, &r.Set, (*packed.Coder).Ref)
+	packed.List(c, &r.Add, (*packed.Coder).Ref)
+	packed.List(c, &r.Remove, codeMember)
 }
 
-func codeMember(c *coder, m *store.Member) {
+func codeMember(c *packed.Coder, m *store.Member) {
 	codeKey(c, &m.Owner)
-	c.text(&m.Attr)
-	c.ref(&m.Ref)
-	c.text(&m.Target)
+	c.Text(&m.Attr)
+	c.Ref(&m.Ref)
+	c.Text(&m.Target)
 }
 
-func codeUnresolvedRef(c *coder, u *store.Unresolved) {
+func codeUnresolvedRef(c *packed.Coder, u *store.Unresolved) {
 	codeKey(c, &u.Owner)
-	c.text(&u.Attr)
-	c.ref(&u.Ref)
+	c.Text(&u.Attr)
+	c.Ref(&u.Ref)
 }
 
-func codeKey(c *coder, k *store.ObjectKey) {
-	c.text(&k.Rule)
-	c.text(&k.Anchor)
+func codeKey(c *packed.Coder, k *store.ObjectKey) {
+	c.Text(&k.Rule)
+	c.Text(&k.Anchor)
 }
 
-func (t *task) encode() []byte { return pack(versionTask, t.code) }
+func (t *task) encode() []byte { return packed.Pack(versionTask, t.code) }
 
 func decodeTask(w store.WorkItem) (*task, error) {
 	t := new(task)
-	if err := unpack(versionTask, w.Doc, t.code); err != nil {
+	if err := packed.Unpack(versionTask, w.Doc, t.code); err != nil {
 		return nil, fmt.Errorf("work item %s/%s: %w", w.Rule, w.Anchor, err)
 	}
 	return t, nil
@@ -156,12 +159,12 @@ func decodeTask(w store.WorkItem) (*task, error) {
 
 // encodeCurrent makes the document of an account as it is known: of a projection, and of an entry of the match index.
 func encodeCurrent(cur *plan.Current) []byte {
-	return pack(versionCurrent, func(c *coder) { codeCurrent(c, cur) })
+	return packed.Pack(versionCurrent, func(c *packed.Coder) { codeCurrent(c, cur) })
 }
 
 func decodeCurrent(doc []byte) (*plan.Current, error) {
 	cur := new(plan.Current)
-	return cur, unpack(versionCurrent, doc, func(c *coder) { codeCurrent(c, cur) })
+	return cur, packed.Unpack(versionCurrent, doc, func(c *packed.Coder) { codeCurrent(c, cur) })
 }
 
 func decodeProjection(p store.Projection) (*plan.Current, error) {

@@ -154,7 +154,7 @@ type Object struct {
 	Confirmed time.Time // when an export or a read last confirmed the projection
 }
 
-// Projection is the last exported values of a linked object, as JSON of the engine.
+// Projection is the last exported values of a linked object, in a form of the engine.
 type Projection struct {
 	ObjectKey
 	Name string // display name, for logs, staged lists and `why`
@@ -210,7 +210,6 @@ const (
 	ToMatch  Stage = iota // in scope without a link: the account must be looked for
 	ToSettle              // linked or matched; its references must be compared
 	ToExport              // decided; waits for its turn
-	Finished
 )
 
 // WorkItem is one source object that a cycle has to do something about.
@@ -222,7 +221,7 @@ type WorkItem struct {
 	Parent string // source anchor that a create refers to (its manager), "" for none
 	Action string // of package plan
 	Target string // target anchor, "" until known
-	Doc    []byte // JSON of the engine, opaque here
+	Doc    []byte // of the engine, opaque here
 }
 
 // Position is a place in the export order of a cycle: Pass, Depth, Rule, Anchor.
@@ -239,7 +238,7 @@ type IndexEntry struct {
 	Attr   string
 	Value  string // folded
 	Anchor string
-	Doc    []byte // JSON of the engine: the account's attributes in use; only on the entry of the first joining attribute
+	Doc    []byte // of the engine, opaque here: the account's attributes in use
 }
 
 // LogRecord is one record of the provisioning log (engine.R145). The columns that can be filtered on stand beside the
@@ -256,7 +255,7 @@ type LogRecord struct {
 	SourceName string
 	TargetID   string
 	ErrorCode  string
-	Doc        []byte // the whole record as JSON in Graph's form
+	Doc        []byte // LogDetails when it is written; the whole record as JSON in Graph's form when it is read
 }
 
 // LogQuery filters the provisioning log; zero fields do not filter. Newest first unless Ascending.
@@ -292,7 +291,7 @@ type Batch struct {
 	Epoch   int64
 
 	Work     []WorkItem  // inserted, or replaced whole
-	Stages   []WorkStage // stage (and target) of existing items
+	Done     []ObjectKey // work items that are finished: removed
 	Objects  []Object    // inserted, or replaced whole
 	Touched  []Object    // Hash only, of existing objects
 	Forget   []ObjectKey // object with projection, members it owns, unresolved references it owns, escrow and staged row
@@ -311,11 +310,4 @@ type Batch struct {
 	Index     []IndexEntry
 	DropIndex bool   // removes the cycle's index first
 	Cycle     *Cycle // inserted or replaced
-}
-
-// WorkStage moves one work item on.
-type WorkStage struct {
-	ObjectKey
-	Stage  Stage
-	Target string // kept when ""
 }

@@ -23,7 +23,7 @@ const module = "github.com/rollcall-id/rollcall"
 // package that is planned is here, so that the rule is in force when it comes.
 var layers = [][]string{
 	{"internal/identity", "internal/httpx", "internal/secret", "internal/config", "client"},
-	{"internal/schema", "internal/expr", "internal/scim", "internal/spool"},
+	{"internal/schema", "internal/expr", "internal/scim", "internal/spool", "internal/packed"},
 	{"internal/scope", "internal/mapping", "internal/match", "internal/connector"},
 	{"internal/plan", "internal/job", "internal/vectors"},
 	{"internal/database"},

@@ -93,7 +93,7 @@ CREATE TABLE job_projections (
     name   {{text}} NOT NULL,
     doc    {{blob}},
     PRIMARY KEY (job, rule, anchor)
-);
+) {{narrow}};
 
 CREATE TABLE job_members (
     job    BIGINT NOT NULL,
@@ -148,7 +148,8 @@ CREATE TABLE job_staged (
     PRIMARY KEY (job, rule, anchor)
 );
 
--- The work list of a cycle. An item's stage changes three times, its document never: hence two tables.
+-- The work list of a cycle: what is still to be done. An item is removed with the result of it. Documents are some
+-- hundred bytes, so one tree that holds all is less work than two.
 CREATE TABLE cycle_work (
     cycle  BIGINT NOT NULL,
     rule   {{text}} NOT NULL,
@@ -159,18 +160,10 @@ CREATE TABLE cycle_work (
     parent {{text}} NOT NULL,
     action {{text}} NOT NULL,
     target {{text}} NOT NULL,
-    PRIMARY KEY (cycle, rule, anchor)
-) {{narrow}};
--- Export order, of what is not finished (stage 99): a cycle that is resumed finds its place without passing what is done.
-CREATE INDEX cycle_work_order ON cycle_work (cycle, pass, depth, rule, anchor) WHERE stage < 99;
-
-CREATE TABLE cycle_work_docs (
-    cycle  BIGINT NOT NULL,
-    rule   {{text}} NOT NULL,
-    anchor {{text}} NOT NULL,
     doc    {{blob}},
     PRIMARY KEY (cycle, rule, anchor)
-);
+) {{narrow}};
+CREATE INDEX cycle_work_order ON cycle_work (cycle, pass, depth, rule, anchor); -- in which they are exported
 
 CREATE TABLE cycle_index (
     cycle  BIGINT NOT NULL,

@@ -53,7 +53,7 @@ func BenchmarkCommit(b *testing.B) {
 				anchor, target := benchKey(n).Anchor, uuid.NewString()
 				k := store.ObjectKey{Rule: "users", Anchor: anchor}
 				at = at.Add(time.Millisecond)
-				batch.Work = append(batch.Work, store.WorkItem{ObjectKey: k, Stage: store.Finished, Action: "create", Doc: doc[:200]})
+				batch.Work = append(batch.Work, store.WorkItem{ObjectKey: k, Stage: store.ToExport, Action: "create", Doc: doc[:200]})
 				batch.Objects = append(batch.Objects, store.Object{ObjectKey: k, State: store.Active, Target: target, Confirmed: at})
 				batch.Project = append(batch.Project, store.Projection{ObjectKey: k, Name: "Somebody", Doc: doc})
 				batch.Members = append(batch.Members, store.Member{Owner: store.ObjectKey{Rule: "groups", Anchor: "g"}, Attr: "members", Ref: identity.Ref{Kind: identity.User, Anchor: anchor}, Target: target})

@@ -20,11 +20,6 @@ func checkKeys(b *store.Batch) error {
 		c.optional("parent of work", b.Work[i].Parent)
 		c.optional("target anchor of work", b.Work[i].Target)
 	}
-	for i := range b.Stages {
-		c.object("stage of work", &b.Stages[i].ObjectKey)
-		c.stage(b.Stages[i].Stage)
-		c.optional("target anchor of work", b.Stages[i].Target)
-	}
 	for i := range b.Objects {
 		c.object("object", &b.Objects[i].ObjectKey)
 		c.optional("target anchor of an object", b.Objects[i].Target)
@@ -32,7 +27,7 @@ func checkKeys(b *store.Batch) error {
 	for i := range b.Touched {
 		c.object("object", &b.Touched[i].ObjectKey)
 	}
-	for _, keys := range [][]store.ObjectKey{b.Forget, b.Unescrow, b.Unstage} {
+	for _, keys := range [][]store.ObjectKey{b.Done, b.Forget, b.Unescrow, b.Unstage} {
 		for i := range keys {
 			c.object("object", &keys[i])
 		}
@@ -91,7 +86,7 @@ func (c *checker) optional(what, key string) {
 }
 
 func (c *checker) stage(stage store.Stage) {
-	if c.err == nil && (stage < 0 || stage > store.Finished) {
+	if c.err == nil && (stage < 0 || stage > store.ToExport) {
 		c.err = fmt.Errorf("work has stage %d, which does not exist", stage)
 	}
 }

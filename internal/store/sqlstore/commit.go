@@ -73,18 +73,12 @@ func ordered[T any](rows []T, order func(a, b *T) int) []T {
 // The statements of a batch. Where a row begins with the job or the cycle, its number is the first value of every row.
 var (
 	upsertWork = database.NewBulk(`
-INSERT INTO cycle_work (cycle, rule, anchor, stage, pass, depth, parent, action, target) VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?)}
+INSERT INTO cycle_work (cycle, rule, anchor, stage, pass, depth, parent, action, target, doc) VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}
 ON CONFLICT (cycle, rule, anchor) DO UPDATE SET stage = excluded.stage, pass = excluded.pass, depth = excluded.depth,
-	parent = excluded.parent, action = excluded.action, target = excluded.target`)
+	parent = excluded.parent, action = excluded.action, target = excluded.target, doc = excluded.doc`)
 
-	upsertWorkDocs = database.NewBulk(`
-INSERT INTO cycle_work_docs (cycle, rule, anchor, doc) VALUES {(?, ?, ?, ?)}
-ON CONFLICT (cycle, rule, anchor) DO UPDATE SET doc = excluded.doc`)
-
-	updateStages = database.NewBulk(`
-WITH given (cycle, rule, anchor, stage, target) AS (VALUES {(CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS INTEGER), CAST(? AS TEXT))})
-UPDATE cycle_work SET stage = given.stage, target = CASE WHEN given.target = '' THEN cycle_work.target ELSE given.target END
-FROM given WHERE cycle_work.cycle = given.cycle AND cycle_work.rule = given.rule AND cycle_work.anchor = given.anchor`)
+	deleteWork = database.NewBulk(`
+DELETE FROM cycle_work WHERE cycle = ? AND (rule, anchor) IN (VALUES {(?, ?)})`)
 
 	upsertIndex = database.NewBulk(`
 INSERT INTO cycle_index (cycle, kind, attr, value, anchor, doc) VALUES {(?, ?, ?, ?, ?, ?)}
@@ -155,7 +149,7 @@ func (s *Store) writeCycle(w *writer, job int64, b *store.Batch) (err error) {
 			return err
 		}
 	}
-	if len(b.Work)+len(b.Stages)+len(b.Index) == 0 && !b.DropIndex {
+	if len(b.Work)+len(b.Done)+len(b.Index) == 0 && !b.DropIndex {
 		return nil
 	}
 	var cycle int64
@@ -163,19 +157,13 @@ func (s *Store) writeCycle(w *writer, job int64, b *store.Batch) (err error) {
 		return fmt.Errorf("cycle %s: %w: it must be stored before or with its work", b.CycleID, notFound(err))
 	}
 	codes := stageCodes()
-	work := ordered(b.Work, byWorkKey)
-	put(w, "work", upsertWork, nil, work, workKey, byWorkKey, func(dst []any, i *store.WorkItem) []any {
-		return append(dst, cycle, i.Rule, i.Anchor, codes[i.Stage], int64(i.Pass), int64(i.Depth), i.Parent, i.Action, i.Target)
-	})
-	put(w, "work", upsertWorkDocs, nil, work, workKey, byWorkKey, func(dst []any, i *store.WorkItem) []any {
-		return append(dst, cycle, i.Rule, i.Anchor, database.Blob(i.Doc))
-	})
-	put(w, "stages of work", updateStages, nil, b.Stages,
-		func(i *store.WorkStage) store.ObjectKey { return i.ObjectKey },
-		func(x, y *store.WorkStage) int { return compareKeys(&x.ObjectKey, &y.ObjectKey) },
-		func(dst []any, i *store.WorkStage) []any {
-			return append(dst, cycle, i.Rule, i.Anchor, codes[i.Stage], i.Target)
+	put(w, "work", upsertWork, nil, b.Work,
+		func(i *store.WorkItem) store.ObjectKey { return i.ObjectKey },
+		func(x, y *store.WorkItem) int { return compareKeys(&x.ObjectKey, &y.ObjectKey) },
+		func(dst []any, i *store.WorkItem) []any {
+			return append(dst, cycle, i.Rule, i.Anchor, codes[i.Stage], int64(i.Pass), int64(i.Depth), i.Parent, i.Action, i.Target, database.Blob(i.Doc))
 		})
+	put(w, "finished work", deleteWork, cycle, b.Done, sameKey, compareKeys, objectKeyArgs)
 	if b.DropIndex && w.err == nil {
 		if _, err := w.tx.ExecContext(ctx, `DELETE FROM cycle_index WHERE cycle = $1`, cycle); err != nil {
 			return fmt.Errorf("match index: %w", err)
@@ -270,10 +258,6 @@ func objectKeyArgs(dst []any, k *store.ObjectKey) []any { return append(dst, k.R
 func objectKey(o *store.Object) store.ObjectKey { return o.ObjectKey }
 
 func byObjectKey(x, y *store.Object) int { return compareKeys(&x.ObjectKey, &y.ObjectKey) }
-
-func workKey(i *store.WorkItem) store.ObjectKey { return i.ObjectKey }
-
-func byWorkKey(x, y *store.WorkItem) int { return compareKeys(&x.ObjectKey, &y.ObjectKey) }
 
 func compareKeys(x, y *store.ObjectKey) int {
 	return cmp.Or(cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.Anchor, y.Anchor))

@@ -5,7 +5,7 @@
 //
 //   - The lists of a batch take effect in the order of the fields of store.Batch, except that an index is dropped before
 //     entries are added. Of several rows with the same key in one list the last one counts. Changes to rows that do not
-//     exist (Touched, Stages) are ignored.
+//     exist (Touched, Done) are ignored.
 //   - Anchors and other keys must be valid UTF-8 without NUL, of 1 to database.KeyMax bytes; a batch with another one is
 //     an error that names it. Joining values of the index may be anything. Names are made storable.
 //   - The cycle of a batch must exist, or come with it, when the batch has work or index entries.

@@ -90,7 +90,11 @@ func (s *Store) Records(ctx context.Context, q store.LogQuery) ([]store.LogRecor
 		var r store.LogRecord
 		var at, seq int64
 		err := rows.Scan(&r.ID, &r.JobID, &r.CycleID, &at, &r.Action, &r.Status, &r.Rule, &r.SourceID, &r.SourceName, &r.TargetID, &r.ErrorCode, &r.Doc, &seq)
+		if err != nil {
+			return err
+		}
 		r.At = database.Time(at)
+		r.Doc, err = r.JSON()
 		records = append(records, r)
 		return err
 	})

@@ -25,9 +25,8 @@ DELETE FROM job_unresolved WHERE job = $1 AND (kind, ref, rule, anchor, attr) IN
 	dropEscrows = `DELETE FROM job_escrows WHERE job = $1 AND (rule, anchor) IN (SELECT rule, anchor FROM job_escrows WHERE job = $1 LIMIT $2)`
 	dropStaged  = `DELETE FROM job_staged WHERE job = $1 AND (rule, anchor) IN (SELECT rule, anchor FROM job_staged WHERE job = $1 LIMIT $2)`
 
-	dropWork     = `DELETE FROM cycle_work WHERE cycle = $1 AND (rule, anchor) IN (SELECT rule, anchor FROM cycle_work WHERE cycle = $1 LIMIT $2)`
-	dropWorkDocs = `DELETE FROM cycle_work_docs WHERE cycle = $1 AND (rule, anchor) IN (SELECT rule, anchor FROM cycle_work_docs WHERE cycle = $1 LIMIT $2)`
-	dropIndex    = `
+	dropWork  = `DELETE FROM cycle_work WHERE cycle = $1 AND (rule, anchor) IN (SELECT rule, anchor FROM cycle_work WHERE cycle = $1 LIMIT $2)`
+	dropIndex = `
 DELETE FROM cycle_index WHERE cycle = $1 AND (kind, attr, value, anchor) IN
 	(SELECT kind, attr, value, anchor FROM cycle_index WHERE cycle = $1 LIMIT $2)`
 )
@@ -72,7 +71,7 @@ func (s *Store) sweepJob(ctx context.Context, job int64) error {
 
 // clearCycle removes the work list and the match index of the cycle with this number.
 func (s *Store) clearCycle(ctx context.Context, cycle int64) error {
-	for _, text := range []string{dropWork, dropWorkDocs, dropIndex} {
+	for _, text := range []string{dropWork, dropIndex} {
 		if _, err := s.deletePieces(ctx, text, cycle); err != nil {
 			return err
 		}

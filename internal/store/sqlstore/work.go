@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/rollcall-id/rollcall/internal/database"
 	"github.com/rollcall-id/rollcall/internal/identity"
@@ -14,22 +13,16 @@ import (
 )
 
 const selectWork = `
-SELECT w.rule, w.anchor, w.stage, w.pass, w.depth, w.parent, w.action, w.target, d.doc
-FROM cycle_work w LEFT JOIN cycle_work_docs d ON d.cycle = w.cycle AND d.rule = w.rule AND d.anchor = w.anchor
-WHERE w.cycle = (SELECT num FROM cycles WHERE id = `
+SELECT rule, anchor, stage, pass, depth, parent, action, target, doc FROM cycle_work
+WHERE cycle = (SELECT num FROM cycles WHERE id = `
 
-const workAt = selectWork + `$1) AND (w.pass, w.depth, w.rule, w.anchor) > ($2, $3, $4, $5)
-	AND w.stage IN ($6, $7, $8, $9)`
-
-const workOrder = ` ORDER BY w.pass, w.depth, w.rule, w.anchor LIMIT $10`
+const workAt = selectWork + `$1) AND (pass, depth, rule, anchor) > ($2, $3, $4, $5)
+	AND stage IN ($6, $7, $8) ORDER BY pass, depth, rule, anchor LIMIT $9`
 
 // stageCodes is the stored form of stages: numbers that stay when a stage is added between two others.
-func stageCodes() [store.Finished + 1]int64 {
-	return [...]int64{store.ToMatch: 10, store.ToSettle: 20, store.ToExport: 30, store.Finished: finished}
+func stageCodes() [store.ToExport + 1]int64 {
+	return [...]int64{store.ToMatch: 10, store.ToSettle: 20, store.ToExport: 30}
 }
-
-// finished is named in the condition of the index in export order too.
-const finished = 99
 
 func stageOf(code int64) (store.Stage, error) {
 	for stage, c := range stageCodes() {
@@ -40,16 +33,11 @@ func stageOf(code int64) (store.Stage, error) {
 	return 0, fmt.Errorf("a stage of work is stored as %d, which this version of rollcall does not know", code)
 }
 
-// WorkAt returns up to limit items of a cycle in one of the stages, in export order, after a position. It is made for
-// what is not finished; asking for finished items sorts the whole work list.
+// WorkAt returns up to limit items of a cycle in one of the stages, in export order, after a position.
 func (s *Store) WorkAt(ctx context.Context, cycleID string, stages []store.Stage, after *store.Position, limit int) ([]store.WorkItem, error) {
 	codes := stageCodes()
 	if len(stages) == 0 || len(stages) > len(codes) {
 		return nil, fmt.Errorf("work of cycle %s: 1 to %d stages can be asked for, not %d", cycleID, len(codes), len(stages))
-	}
-	text := workAt + ` AND w.stage < 99` + workOrder // the condition of the index in export order
-	if slices.Contains(stages, store.Finished) {
-		text = workAt + workOrder
 	}
 	if after == nil {
 		after = &store.Position{Pass: math.MinInt32}
@@ -59,7 +47,7 @@ func (s *Store) WorkAt(ctx context.Context, cycleID string, stages []store.Stage
 		args = append(args, codes[stages[min(i, len(stages)-1)]])
 	}
 	var items []store.WorkItem
-	err := database.Query(ctx, s.db.Read(), text, append(args, limit), func(rows *sql.Rows) error {
+	err := database.Query(ctx, s.db.Read(), workAt, append(args, limit), func(rows *sql.Rows) error {
 		items = append(items, store.WorkItem{})
 		return scanWork(rows, &items[len(items)-1])
 	})
@@ -78,7 +66,7 @@ func scanWork(row scanner, i *store.WorkItem) error {
 	return err
 }
 
-var workByAnchor = database.NewBulk(selectWork + `?) AND w.rule = ? AND w.anchor IN ({?})`)
+var workByAnchor = database.NewBulk(selectWork + `?) AND rule = ? AND anchor IN ({?})`)
 
 // WorkByAnchor returns those items of a rule that exist, by anchor.
 func (s *Store) WorkByAnchor(ctx context.Context, cycleID, rule string, anchors []string) (map[string]store.WorkItem, error) {

@@ -145,7 +145,7 @@ func stateOf(b *store.Batch) state {
 		}
 	}
 	for pass := range 2 {
-		for stage := store.ToMatch; stage <= store.Finished; stage++ {
+		for stage := store.ToMatch; stage <= store.ToExport; stage++ {
 			c := store.WorkCount{Rule: users, Pass: pass, Action: "create", Stage: stage}
 			for _, i := range b.Work {
 				if i.Pass == pass && i.Stage == stage {

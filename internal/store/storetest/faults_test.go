@@ -44,7 +44,7 @@ func TestSuiteCatchesFaults(t *testing.T) {
 		"held operations are allowed by key or all together, and counted once (engine.R120)":              func(s storetest.Store) storetest.Store { return allowsAll{s} },
 		"escrows and held operations go when they are taken back":                                         editing(func(b *store.Batch) { b.Unescrow = nil }),
 		"work comes in export order, in pages, of the stages asked for":                                   func(s storetest.Store) storetest.Store { return skipsAfterPage{s} },
-		"an item moves from stage to stage and keeps its target":                                          editing(func(b *store.Batch) { b.Stages = nil }),
+		"an item changes until it is finished, and is gone then":                                          editing(func(b *store.Batch) { b.Done = nil }),
 		"cleared work is gone with its index, and no other cycle's":                                       func(s storetest.Store) storetest.Store { return clearsNothing{s} },
 		"the index keeps several accounts per value, any value, until it is dropped (D1)":                 editing(func(b *store.Batch) { b.DropIndex = false }),
 		"depths follow parents of the same pass and rule, and cycles are cut at the smallest anchor (D1)": func(s storetest.Store) storetest.Store { return hidesCuts{s} },

@@ -87,7 +87,7 @@ func batch() *store.Batch { return &store.Batch{JobID: jobID, CycleID: cycleID, 
 func key(anchor string) store.ObjectKey { return store.ObjectKey{Rule: users, Anchor: anchor} }
 
 func allStages() []store.Stage {
-	return []store.Stage{store.ToMatch, store.ToSettle, store.ToExport, store.Finished}
+	return []store.Stage{store.ToMatch, store.ToSettle, store.ToExport}
 }
 
 func hash(n byte) [16]byte {

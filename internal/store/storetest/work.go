@@ -14,7 +14,7 @@ import (
 func workChecks() []Check {
 	return []Check{
 		{"work comes in export order, in pages, of the stages asked for", workPages},
-		{"an item moves from stage to stage and keeps its target", workStages},
+		{"an item changes until it is finished, and is gone then", workDone},
 		{"cleared work is gone with its index, and no other cycle's", workClear},
 		{"the index keeps several accounts per value, any value, until it is dropped (D1)", matchIndex},
 	}
@@ -49,7 +49,7 @@ func workPages(ctx context.Context, s Store) error {
 		return err
 	}
 	for _, stages := range [][]store.Stage{
-		{store.ToMatch}, {store.ToSettle, store.ToExport}, {store.Finished}, {store.Finished, store.ToMatch},
+		{store.ToMatch}, {store.ToSettle, store.ToExport}, {store.ToExport, store.ToMatch},
 		allStages(),
 	} {
 		wanted := without(want, func(i store.WorkItem) bool { return !slices.Contains(stages, i.Stage) })
@@ -86,7 +86,7 @@ func workPages(ctx context.Context, s Store) error {
 	return first(err, same("work of an unknown cycle", none, nil))
 }
 
-func workStages(ctx context.Context, s Store) error {
+func workDone(ctx context.Context, s Store) error {
 	if err := withJob(ctx, s); err != nil {
 		return err
 	}
@@ -97,22 +97,25 @@ func workStages(ctx context.Context, s Store) error {
 	if err := s.Commit(ctx, b); err != nil {
 		return err
 	}
-	for _, step := range []struct{ give, want store.WorkStage }{
-		{store.WorkStage{Stage: store.ToExport}, store.WorkStage{Stage: store.ToExport}},
-		{store.WorkStage{Stage: store.ToSettle}, store.WorkStage{Stage: store.ToSettle}},
-		{store.WorkStage{Stage: store.Finished, Target: "t'1"}, store.WorkStage{Stage: store.Finished, Target: "t'1"}},
-		{store.WorkStage{Stage: store.ToExport}, store.WorkStage{Stage: store.ToExport, Target: "t'1"}},
+	again := item
+	again.Stage, again.Pass, again.Parent, again.Action, again.Target, again.Doc = store.ToExport, 3, "", "update", "t'1", nil
+	for _, step := range []struct {
+		give store.Batch
+		want map[string]store.WorkItem
+	}{
+		{store.Batch{}, map[string]store.WorkItem{"a": item, "A": other}},
+		{store.Batch{Work: []store.WorkItem{again}}, map[string]store.WorkItem{"a": again, "A": other}},
+		{store.Batch{Done: []store.ObjectKey{key("unknown"), {Rule: "groups", Anchor: "a"}}}, map[string]store.WorkItem{"a": again, "A": other}},
+		{store.Batch{Done: []store.ObjectKey{key("a")}}, map[string]store.WorkItem{"A": other}},
+		{store.Batch{Work: []store.WorkItem{item}, Done: []store.ObjectKey{key("A")}}, map[string]store.WorkItem{"a": item}},
 	} {
-		b := batch()
-		step.give.ObjectKey = item.ObjectKey
-		b.Stages = []store.WorkStage{step.give, {ObjectKey: key("unknown"), Stage: store.Finished}}
-		if err := s.Commit(ctx, b); err != nil {
+		b := step.give
+		b.JobID, b.CycleID, b.Epoch = jobID, cycleID, 1
+		if err := s.Commit(ctx, &b); err != nil {
 			return err
 		}
-		want := item
-		want.Stage, want.Target = step.want.Stage, step.want.Target
 		got, err := s.WorkByAnchor(ctx, cycleID, users, []string{"a", "A", "unknown"})
-		if err := first(err, same("work", got, map[string]store.WorkItem{"a": want, "A": other})); err != nil {
+		if err := first(err, same("work", got, step.want)); err != nil {
 			return err
 		}
 	}
