@@ -46,20 +46,27 @@ func FuzzPath(f *testing.F) {
 		if got := p.Values(resource); p.Attribute != "" && p.Filter == nil && len(got) != 1 {
 			t.Fatalf("%q: set %v, found %v", in, resource, got)
 		}
+		checkNothingEmpty(t, resource)
+		once := Clone(resource)
+		if err := p.Set(resource, "x"); err != nil || p.Filter == nil && !cmp.Equal(once, any(resource)) {
+			t.Fatalf("%q: set twice gives %v after %v, error %v", in, resource, once, err)
+		}
 	})
 }
 
 // FuzzFilter: a filter is refused with InvalidFilter, or prints to a text that reads as the same tree and matches
-// the same resource.
+// the same resources. A filter and its negation are never both true, the resource never changes, and where a strict
+// definition takes a filter, it decides as the other one does.
 func FuzzFilter(f *testing.F) {
+	const resource = `{"userName":"bjensen","active":true,"title":"x","emails":[{"type":"work","value":"b@example.com","primary":true},"odd",null],
+		"meta":{"lastModified":"2011-05-13T04:42:34Z"},"n":3.0}`
 	for _, s := range []string{`userName eq "bjensen"`, `title pr and userType eq "Employee"`, `not (a eq 1.5e2 or b[c eq true])`,
-		`emails[type eq "work" and value co "@example.com"].value ne "x"`, `meta.lastModified ge "2011-05-13T04:42:34Z"`, `active gt true`} {
-		f.Add(s)
+		`emails[type eq "work" and value co "@example.com"].value ne "x"`, `meta.lastModified ge "2011-05-13T04:42:34Z"`, `active gt true`,
+		`emails[not (primary eq true)] or userName sw "B"`, `urn:ietf:params:scim:schemas:core:2.0:User:userName ew "n"`, `title eq null`} {
+		f.Add(s, resource)
+		f.Add(s, `{"title":"","userType":["Employee"],"a":1e400,"b":[[]],"active":"False"}`)
 	}
-	resource := map[string]any{"userName": "bjensen", "active": true, "title": "x",
-		"emails": []any{map[string]any{"type": "work", "value": "b@example.com", "primary": true}, "odd", nil},
-		"meta":   map[string]any{"lastModified": "2011-05-13T04:42:34Z"}, "n": 3.0}
-	f.Fuzz(func(t *testing.T, in string) {
+	f.Fuzz(func(t *testing.T, in, resourceJSON string) {
 		filter, err := ParseFilter(in)
 		if err != nil {
 			mustBeError(t, err, InvalidFilter)
@@ -69,6 +76,11 @@ func FuzzFilter(f *testing.F) {
 		if err != nil || !cmp.Equal(filter, again) {
 			t.Fatalf("%q prints as %q, which reads as %v, %v", in, filter, again, err)
 		}
+		var resource map[string]any
+		if json.Unmarshal([]byte(resourceJSON), &resource) != nil {
+			return
+		}
+		before := Clone(resource)
 		got, err := filter.Match(resource, nil)
 		if err != nil {
 			mustBeError(t, err, InvalidFilter)
@@ -81,11 +93,21 @@ func FuzzFilter(f *testing.F) {
 				t.Fatalf("%q and its negation are both %v", in, got)
 			}
 		}
+		switch strictly, strictErr := filter.Match(resource, builtin().AsStrict()); {
+		case strictErr != nil:
+			mustBeError(t, strictErr, InvalidFilter)
+		case err != nil || strictly != got:
+			t.Fatalf("%q: strict %v, otherwise %v, %v", in, strictly, got, err)
+		}
+		if diff := cmp.Diff(before, any(resource)); diff != "" {
+			t.Fatalf("%q changed the resource:\n%s", in, diff)
+		}
 	})
 }
 
-// FuzzPatch: operations are all done or refused with an *Error; the argument never changes, read-only attributes
-// stay, and a plain replace done twice is as if done once.
+// FuzzPatch: operations are all done or refused with an *Error; the argument never changes, and shares nothing with the
+// result. Read-only attributes stay. What was valid stays valid, and nothing null or empty is left. Operations done
+// together are the same as done one after another, and a plain replace done twice is as if done once.
 func FuzzPatch(f *testing.F) {
 	for _, s := range []string{
 		`[{"op":"add","path":"emails","value":[{"value":"x","primary":true}]}]`,
@@ -94,23 +116,36 @@ func FuzzPatch(f *testing.F) {
 		`[{"op":"remove","path":"members[value eq \"a\"]"},{"op":"add","path":"phoneNumbers[type eq \"fax\"].value","value":1}]`,
 		`[{"op":"remove","path":"members","value":[{"value":"a"},null,"b",[]]}]`,
 		`[{"op":"add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User","value":{"manager":"x"}}]`,
+		`[{"op":"replace","path":"emails.primary","value":true}]`,
+		`[{"op":"replace","path":"emails","value":[{"value":"x","primary":true},{"value":"y","primary":true}]}]`,
+		`[{"op":"add","path":"emails[value eq \"f\"].primary","value":true},{"op":"remove","path":"emails[primary eq true]"}]`,
+		`[{"op":"replace","path":"odd.value","value":{"a":1}},{"op":"replace","path":"odd.a","value":2}]`,
+		`[{"op":"remove","path":"name.givenName"},{"op":"remove","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"}]`,
+		`[{"op":"add","path":"manager","value":[{"value":"m"}]},{"op":"replace","path":"emails[type eq \"work\"]","value":{"value":"z"}}]`,
 	} {
 		f.Add(s, false)
 		f.Add(s, true)
 	}
-	const resource = `{"id":"1","userName":"u","active":true,"title":"T","emails":[{"value":"e","primary":true},{"value":"f"}],
-		"members":[{"value":"a"},{"value":"b"}],"meta":{"version":"1"},"odd":["x",null,{"y":[]}],
+	const resource = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],
+		"id":"1","userName":"u","active":true,"title":"T","name":{"givenName":"G"},"emails":[{"value":"e","primary":true},{"value":"f"}],
+		"members":[{"value":"a"},{"value":"b"}],"meta":{"version":"1"},
 		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"d"}}`
 	f.Fuzz(func(t *testing.T, in string, strict bool) {
 		var ops []Operation
 		if json.Unmarshal([]byte(in), &ops) != nil {
 			return
 		}
+		argument := decode[map[string]any](t, []byte(resource))
 		def := builtin()
 		if strict {
 			def = def.AsStrict()
+		} else {
+			argument["odd"] = []any{"x", "y", map[string]any{"y": "z"}}
 		}
-		before, argument := decode[map[string]any](t, []byte(resource)), decode[map[string]any](t, []byte(resource))
+		if p := def.Validate(argument); len(p) > 0 {
+			t.Fatalf("the resource is not valid to begin with: %v", p)
+		}
+		before := Clone(argument).(map[string]any)
 		given := Clone(toAny(ops))
 		got, err := Apply(argument, ops, def)
 		if diff := cmp.Diff(before, argument); diff != "" {
@@ -119,6 +154,7 @@ func FuzzPatch(f *testing.F) {
 		if diff := cmp.Diff(given, toAny(ops)); diff != "" {
 			t.Fatalf("the operations changed:\n%s", diff)
 		}
+		checkInSteps(t, before, ops, def, got, err)
 		if err != nil {
 			mustBeError(t, err, InvalidFilter, InvalidPath, InvalidSyntax, InvalidValue, NoTarget, Mutability)
 			if got != nil {
@@ -129,8 +165,14 @@ func FuzzPatch(f *testing.F) {
 		if got["id"] != "1" || !cmp.Equal(got["meta"], before["meta"]) {
 			t.Fatalf("read-only attributes became %v, %v", got["id"], got["meta"])
 		}
-		if countPrimary(got["emails"]) > 1 && strict {
-			t.Fatalf("two primary values: %v", got["emails"])
+		checkNothingEmpty(t, got)
+		for _, p := range def.Validate(got) {
+			if p.Path != "schemas" { // the list is for the server to write, from what the resource holds
+				t.Fatalf("no longer valid: %+v in %v", p, got)
+			}
+		}
+		if n := countPrimary(got["emails"]); n > 1 {
+			t.Fatalf("%d primary values: %v", n, got["emails"])
 		}
 		if len(ops) == 1 && FoldKey(ops[0].Op) == OpReplace && ops[0].Path != "" {
 			if p, _ := ParsePath(ops[0].Path, def.SchemaURIs()...); p.Filter != nil {
@@ -141,7 +183,71 @@ func FuzzPatch(f *testing.F) {
 				t.Fatalf("replace once gives %v, twice %v, %v", got, twice, err)
 			}
 		}
+		scramble(got)
+		if diff := cmp.Diff(before, argument); diff != "" {
+			t.Fatalf("the argument changed with the result:\n%s", diff)
+		}
+		if diff := cmp.Diff(given, toAny(ops)); diff != "" {
+			t.Fatalf("the operations changed with the result:\n%s", diff)
+		}
 	})
+}
+
+// checkInSteps carries out the operations one at a time and wants the same outcome.
+func checkInSteps(t *testing.T, resource map[string]any, ops []Operation, def *Definition, want map[string]any, wantErr error) {
+	t.Helper()
+	got := resource
+	for i := range ops {
+		var err error
+		if got, err = Apply(got, ops[i:i+1], def); err != nil {
+			if wantErr == nil || asError(wantErr).ScimType != asError(err).ScimType {
+				t.Fatalf("alone, operation %d gives %v; together they give %v", i+1, err, wantErr)
+			}
+			return
+		}
+	}
+	if wantErr != nil || !cmp.Equal(want, got) {
+		t.Fatalf("one after another gives %v, together %v, %v", got, want, wantErr)
+	}
+}
+
+// checkNothingEmpty finds null and empty values, which are no values in SCIM (RFC 7643 section 2.5).
+func checkNothingEmpty(t *testing.T, v any) {
+	t.Helper()
+	switch v := v.(type) {
+	case nil:
+		t.Fatal("a null is left")
+	case map[string]any:
+		if len(v) == 0 {
+			t.Fatal("an empty object is left")
+		}
+		for _, e := range v {
+			checkNothingEmpty(t, e)
+		}
+	case []any:
+		if len(v) == 0 {
+			t.Fatal("an empty list is left")
+		}
+		for _, e := range v {
+			checkNothingEmpty(t, e)
+		}
+	}
+}
+
+// scramble changes everything in a value.
+func scramble(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			scramble(e)
+			v[k] = "scrambled"
+		}
+	case []any:
+		for i, e := range v {
+			scramble(e)
+			v[i] = "scrambled"
+		}
+	}
 }
 
 func toAny(ops []Operation) any {

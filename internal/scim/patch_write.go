@@ -29,6 +29,7 @@ func (s *spot) write(add bool, value any) *Error {
 		if add {
 			list = s.extend(current, list)
 		}
+		keepLastPrimary(list)
 		s.assign(list)
 	default:
 		s.assign(s.merged(add, current, v))
@@ -97,6 +98,17 @@ func containsValue(elements []any, v any) bool {
 	return false
 }
 
+// keepLastPrimary takes the mark from all elements but the last one that has it: a list has one primary value at most
+// (RFC 7643 section 2.4).
+func keepLastPrimary(elements []any) {
+	for i := len(elements) - 1; i > 0; i-- {
+		if isPrimary(elements[i]) {
+			clearPrimary(elements[:i])
+			return
+		}
+	}
+}
+
 // clearPrimary takes the mark from all elements but those to keep.
 func clearPrimary(elements []any, keep ...int) {
 	for i, e := range elements {
@@ -122,9 +134,13 @@ func (s *spot) writeSub(value any) *Error {
 			if m, ok := e.(map[string]any); ok {
 				setOrUnset(m, s.sub, Clone(v))
 			} else if strings.EqualFold(s.sub, "value") {
-				have[i] = v
+				have[i] = Clone(v)
 			}
 		}
+		if s.d.strict && countPrimary(have) > 1 {
+			return badRequest(InvalidValue, "%s: only one value can be primary; select it, as in %s[value eq \"…\"].%s", s.path, s.name, s.sub)
+		}
+		keepLastPrimary(have)
 	case map[string]any:
 		setOrUnset(have, s.sub, v)
 	default:
