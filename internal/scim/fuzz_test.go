@@ -126,71 +126,102 @@ func FuzzPatch(f *testing.F) {
 		f.Add(s, false)
 		f.Add(s, true)
 	}
+	f.Fuzz(func(t *testing.T, in string, strict bool) {
+		var ops []Operation
+		if json.Unmarshal([]byte(in), &ops) == nil {
+			checkPatch(t, ops, strict)
+		}
+	})
+}
+
+// FuzzPatchSequence is FuzzPatch with operations that are well formed: three numbers choose operation, path and value.
+func FuzzPatchSequence(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 1, 3, 2, 2, 5, 4}, false)
+	f.Add([]byte{2, 9, 0, 0, 14, 1, 1, 21, 9}, true)
+	const enterprise = EnterpriseUserURN + ":"
+	kinds := []string{"add", "replace", "remove", "Add", "Replace", "Remove"}
+	paths := []string{"", "userName", "active", "name", "name.givenName", "emails", "emails.primary", "emails.type", "emails[primary eq true]",
+		`emails[value eq "f"].primary`, `emails[type eq "work"].value`, `emails[type pr or value eq "e"]`, `emails[not (type pr)].type`, "members",
+		`members[value eq "a"]`, "members.value", "title", "id", "meta.version", "schemas", EnterpriseUserURN, enterprise + "department",
+		enterprise + "manager", enterprise + "manager.value", "manager", "odd", "odd.y", `odd[y eq "z"]`, "odd.value", "urn:example:a:b", "urn:example:a:b:c",
+		"urn:example:a:b:c.d", "addresses", `addresses[type eq "work"].country`, "roles", `roles[primary eq "True"].value`, "phoneNumbers.value", "groups"}
+	values := []string{`null`, `"x"`, `""`, `true`, `false`, `"True"`, `1`, `1.5`, `[]`, `{}`, `["x"]`, `["x","x",null]`, `[{}]`, `[null]`,
+		`{"value":"e"}`, `{"value":"e","primary":true}`, `[{"value":"g","primary":true},{"value":"h","primary":"True"}]`,
+		`[{"value":"e","primary":true}]`, `{"givenName":null}`, `{"givenName":"A","familyName":""}`, `{"value":"x","type":"work","odd":[[]]}`,
+		`{"title":"U","emails":[{"value":"k"}],"name.givenName":"B"}`, `{"urn:example:a:b":{"c":{"d":[null]}},"emails[type eq \"work\"].value":"w"}`,
+		`{"department":"","manager":{"value":"m","displayName":"M"}}`, `[{"value":"a"},"b"]`, `[["x"]]`, `{"a":{"b":{}}}`}
+	f.Fuzz(func(t *testing.T, choices []byte, strict bool) {
+		var ops []Operation
+		for ; len(choices) >= 3 && len(ops) < 8; choices = choices[3:] {
+			op := Operation{Op: kinds[int(choices[0])%len(kinds)], Path: paths[int(choices[1])%len(paths)]}
+			op.Value = decode[any](t, []byte(values[int(choices[2])%len(values)]))
+			ops = append(ops, op)
+		}
+		checkPatch(t, ops, strict)
+	})
+}
+
+func checkPatch(t *testing.T, ops []Operation, strict bool) {
+	t.Helper()
 	const resource = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],
 		"id":"1","userName":"u","active":true,"title":"T","name":{"givenName":"G"},"emails":[{"value":"e","primary":true},{"value":"f"}],
 		"members":[{"value":"a"},{"value":"b"}],"meta":{"version":"1"},
 		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"d"}}`
-	f.Fuzz(func(t *testing.T, in string, strict bool) {
-		var ops []Operation
-		if json.Unmarshal([]byte(in), &ops) != nil {
+	argument := decode[map[string]any](t, []byte(resource))
+	def := builtin()
+	if strict {
+		def = def.AsStrict()
+	} else {
+		argument["odd"] = []any{"x", "y", map[string]any{"y": "z"}}
+	}
+	if p := def.Validate(argument); len(p) > 0 {
+		t.Fatalf("the resource is not valid to begin with: %v", p)
+	}
+	before := Clone(argument).(map[string]any)
+	given := Clone(toAny(ops))
+	got, err := Apply(argument, ops, def)
+	if diff := cmp.Diff(before, argument); diff != "" {
+		t.Fatalf("the argument changed:\n%s", diff)
+	}
+	if diff := cmp.Diff(given, toAny(ops)); diff != "" {
+		t.Fatalf("the operations changed:\n%s", diff)
+	}
+	checkInSteps(t, before, ops, def, got, err)
+	if err != nil {
+		mustBeError(t, err, InvalidFilter, InvalidPath, InvalidSyntax, InvalidValue, NoTarget, Mutability)
+		if got != nil {
+			t.Fatalf("result %v beside an error", got)
+		}
+		return
+	}
+	if got["id"] != "1" || !cmp.Equal(got["meta"], before["meta"]) {
+		t.Fatalf("read-only attributes became %v, %v", got["id"], got["meta"])
+	}
+	checkNothingEmpty(t, got)
+	for _, p := range def.Validate(got) {
+		if p.Path != "schemas" { // the list is for the server to write, from what the resource holds
+			t.Fatalf("no longer valid: %+v in %v", p, got)
+		}
+	}
+	if n := countPrimary(got["emails"]); n > 1 {
+		t.Fatalf("%d primary values: %v", n, got["emails"])
+	}
+	if len(ops) == 1 && FoldKey(ops[0].Op) == OpReplace && ops[0].Path != "" {
+		if p, _ := ParsePath(ops[0].Path, def.SchemaURIs()...); p.Filter != nil {
 			return
 		}
-		argument := decode[map[string]any](t, []byte(resource))
-		def := builtin()
-		if strict {
-			def = def.AsStrict()
-		} else {
-			argument["odd"] = []any{"x", "y", map[string]any{"y": "z"}}
+		twice, err := Apply(got, ops, def)
+		if err != nil || !cmp.Equal(got, twice) {
+			t.Fatalf("replace once gives %v, twice %v, %v", got, twice, err)
 		}
-		if p := def.Validate(argument); len(p) > 0 {
-			t.Fatalf("the resource is not valid to begin with: %v", p)
-		}
-		before := Clone(argument).(map[string]any)
-		given := Clone(toAny(ops))
-		got, err := Apply(argument, ops, def)
-		if diff := cmp.Diff(before, argument); diff != "" {
-			t.Fatalf("the argument changed:\n%s", diff)
-		}
-		if diff := cmp.Diff(given, toAny(ops)); diff != "" {
-			t.Fatalf("the operations changed:\n%s", diff)
-		}
-		checkInSteps(t, before, ops, def, got, err)
-		if err != nil {
-			mustBeError(t, err, InvalidFilter, InvalidPath, InvalidSyntax, InvalidValue, NoTarget, Mutability)
-			if got != nil {
-				t.Fatalf("result %v beside an error", got)
-			}
-			return
-		}
-		if got["id"] != "1" || !cmp.Equal(got["meta"], before["meta"]) {
-			t.Fatalf("read-only attributes became %v, %v", got["id"], got["meta"])
-		}
-		checkNothingEmpty(t, got)
-		for _, p := range def.Validate(got) {
-			if p.Path != "schemas" { // the list is for the server to write, from what the resource holds
-				t.Fatalf("no longer valid: %+v in %v", p, got)
-			}
-		}
-		if n := countPrimary(got["emails"]); n > 1 {
-			t.Fatalf("%d primary values: %v", n, got["emails"])
-		}
-		if len(ops) == 1 && FoldKey(ops[0].Op) == OpReplace && ops[0].Path != "" {
-			if p, _ := ParsePath(ops[0].Path, def.SchemaURIs()...); p.Filter != nil {
-				return
-			}
-			twice, err := Apply(got, ops, def)
-			if err != nil || !cmp.Equal(got, twice) {
-				t.Fatalf("replace once gives %v, twice %v, %v", got, twice, err)
-			}
-		}
-		scramble(got)
-		if diff := cmp.Diff(before, argument); diff != "" {
-			t.Fatalf("the argument changed with the result:\n%s", diff)
-		}
-		if diff := cmp.Diff(given, toAny(ops)); diff != "" {
-			t.Fatalf("the operations changed with the result:\n%s", diff)
-		}
-	})
+	}
+	scramble(got)
+	if diff := cmp.Diff(before, argument); diff != "" {
+		t.Fatalf("the argument changed with the result:\n%s", diff)
+	}
+	if diff := cmp.Diff(given, toAny(ops)); diff != "" {
+		t.Fatalf("the operations changed with the result:\n%s", diff)
+	}
 }
 
 // checkInSteps carries out the operations one at a time and wants the same outcome.

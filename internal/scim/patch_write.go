@@ -134,7 +134,7 @@ func (s *spot) writeSub(value any) *Error {
 			if m, ok := e.(map[string]any); ok {
 				setOrUnset(m, s.sub, Clone(v))
 			} else if strings.EqualFold(s.sub, "value") {
-				have[i] = Clone(v)
+				have[i] = simpleElement(Clone(v))
 			}
 		}
 		if s.d.strict && countPrimary(have) > 1 {
@@ -157,6 +157,16 @@ func (s *spot) writeSub(value any) *Error {
 	}
 	s.assign(withoutNulls(current))
 	return nil
+}
+
+// simpleElement gives the element whose "value" is v, in place of one that was a simple value: v itself, unless only an
+// object can hold it.
+func simpleElement(v any) any {
+	switch v.(type) {
+	case map[string]any, []any:
+		return map[string]any{"value": v}
+	}
+	return v
 }
 
 func (s *spot) readSub(value any) (any, *Error) {
@@ -229,7 +239,7 @@ func (s *spot) writeElement(add bool, element, value any) (any, *Error) {
 		m, ok := element.(map[string]any)
 		if !ok {
 			if strings.EqualFold(s.sub, "value") {
-				return v, nil
+				return simpleElement(v), nil
 			}
 			return nil, badRequest(InvalidPath, "%s: %s has no sub-attributes", s.path, s.name)
 		}
