@@ -2,6 +2,7 @@ package expr
 
 import (
 	"strings"
+	"time"
 )
 
 // evalFn computes the value of a node. The error is concrete, so that no interface is built on the way up.
@@ -30,6 +31,7 @@ type state struct {
 	// decomposed is the same for NormalizeDiacritics, which needs two.
 	decomposed []byte
 	work       int
+	searching  time.Duration // spent on regular expressions in the engine that can take long
 	now        int64
 	haveNow    bool
 	noClock    bool            // the time was wanted, but there is no clock
@@ -42,7 +44,7 @@ func (st *state) reset() {
 	st.env = nil
 	clear(st.stack[:st.top])
 	st.stack, st.top = st.stack[:0], 0
-	st.work, st.now, st.haveNow, st.noClock, st.steps = 0, 0, false, false, nil
+	st.work, st.searching, st.now, st.haveNow, st.noClock, st.steps = 0, 0, 0, false, false, nil
 	if cap(st.buf)+cap(st.decomposed) > 128<<10 {
 		st.buf, st.decomposed = nil, nil
 	}

@@ -123,7 +123,7 @@ func bindReplace(n *node, constants []*value) applyFn {
 			return value{}, nil
 		}
 		s := a[replaceAttribute].s
-		m, ok, err := re.first(s)
+		m, ok, err := re.first(st, s)
 		if err != nil || !ok {
 			return value{}, err
 		}

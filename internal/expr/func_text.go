@@ -269,12 +269,13 @@ func inStr(_ *state, a []value) (value, *Error) {
 
 // word gives word number n; words are what stands between delimiters, and none is empty (O-25).
 func word(s string, n int64, delimiters string) string {
-	if n < 1 || !strings.ContainsAny(s, delimiters) {
+	separates := runeSet(delimiters)
+	if n < 1 || strings.IndexFunc(s, separates) < 0 {
 		return ""
 	}
 	for n > 0 {
-		s = strings.TrimLeft(s, delimiters)
-		end := strings.IndexAny(s, delimiters)
+		s = strings.TrimLeftFunc(s, separates)
+		end := strings.IndexFunc(s, separates)
 		if n == 1 {
 			if end >= 0 {
 				s = s[:end]

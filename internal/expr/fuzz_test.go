@@ -34,9 +34,11 @@ func vectorExpressions(tb testing.TB) []string {
 }
 
 // quietEnv has everything but randomness, so that two evaluations can be compared.
-func quietEnv() *Env {
+func quietEnv() *Env { return quietEnvWith("x", "a,b,a") }
+
+func quietEnvWith(text, list string) *Env {
 	env := testEnv(object{
-		"a": "x", "b": "2025-07-30", "n": 7, "f": 1.5, "t": true, "list": []any{"a", "b", "a"}, "one": []string{"solo"}, "empty": "", "null": nil,
+		"a": text, "b": "2025-07-30", "n": 7, "f": 1.5, "t": true, "list": strings.Split(list, ","), "one": []string{"solo"}, "empty": "", "null": nil,
 		"map": map[string]any{"value": "v", "displayName": "D", "id": "1"}, "mail": "ada@contoso.com", "when": time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC),
 	})
 	env.Rand = nil
@@ -45,51 +47,117 @@ func quietEnv() *Env {
 }
 
 // FuzzCompile: compiling gives a program or an error of this package. The canonical text of a program compiles
-// to the same canonical text, and to the same result or kind of error; so do the stored form and the explanation.
+// to the same canonical text, and to the same result or kind of error; so do the stored form and the explanation. An
+// evaluation stays within its bounds: of work, of time for patterns, and of the size of what it makes.
 func FuzzCompile(f *testing.F) {
 	for _, e := range vectorExpressions(f) {
-		f.Add(e)
+		f.Add(e, "x", "a,b,a")
 	}
+	f.Add(`Replace([a], , [list], , "$1", , )`, "(a+)+b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaac")
+	f.Add(`FormatDateTime([a], , [list], "o")`, "2025-07-30T09:05:00+14:00", "yyyy-MM-ddTHH:mm:sszzz")
+	f.Add(`Join([a], Item(Split([list], "a"), 2), DateAdd("m", [n], [b]))`, " ", "banana")
 	for _, e := range []string{`IIF([a]="x",[n],[list])`, `Switch([null], [map], "", [one])`, `[a[b"c]d"].e]`, `Join("\"\\", &hfF, -1.50, TRUE)`, `((`, "\xff"} {
-		f.Add(e)
+		f.Add(e, "Ærø ß", "é,,\u200d")
 	}
-	f.Fuzz(func(t *testing.T, text string) {
-		p, err := Compile(text)
-		if err != nil {
-			checkCompileError(t, text, err)
+	f.Fuzz(checkExpression)
+}
+
+func checkExpression(t *testing.T, text, attr, list string) {
+	t.Helper()
+	env := quietEnvWith(attr, list)
+	p, err := Compile(text)
+	if err != nil {
+		checkCompileError(t, text, err)
+		return
+	}
+	canonical := p.String()
+	again, err := Compile(canonical)
+	if err != nil {
+		if isLimit(err) { // blanks after commas can make a text longer than allowed
 			return
 		}
-		canonical := p.String()
-		again, err := Compile(canonical)
-		if err != nil {
-			if isLimit(err) { // blanks after commas can make a text longer than allowed
-				return
-			}
-			t.Fatalf("%q prints as %q, which does not compile: %v", text, canonical, err)
+		t.Fatalf("%q prints as %q, which does not compile: %v", text, canonical, err)
+	}
+	if again.String() != canonical {
+		t.Fatalf("%q prints as %q and then as %q", text, canonical, again)
+	}
+	if diff := cmp.Diff(p.Attributes(), again.Attributes()); diff != "" {
+		t.Fatalf("attributes of %q and %q (-first +second):\n%s", text, canonical, diff)
+	}
+	want := outcome(t, p, env)
+	if diff := cmp.Diff(want, outcome(t, again, env)); diff != "" {
+		t.Fatalf("%q and %q differ (-first +second):\n%s", text, canonical, diff)
+	}
+	stored, err := CompileSource(p.Source())
+	if err != nil || stored.String() != canonical {
+		t.Fatalf("the stored form of %q is %v, error %v", text, stored, err)
+	}
+	step := p.Explain(env)
+	got := any(step.Value)
+	if step.Err != nil {
+		got = "error " + string(step.Err.Kind)
+	}
+	if !step.Evaluated || !cmp.Equal(want, got) {
+		t.Fatalf("%q: explained as %v, evaluated as %v", text, got, want)
+	}
+}
+
+// FuzzCalls is FuzzCompile with expressions that are well formed: numbers choose functions, constants and attributes.
+func FuzzCalls(f *testing.F) {
+	for i := range len(functionTable()) {
+		f.Add([]byte{byte(i), 200, 201, 202, 203, 204, 205, 206}, "x", "a,b,a")
+		f.Add([]byte{byte(i), 3, 220, 221, 17, 222, 223, 40, 224}, "2025-07-30T09:05:00Z", "yyyy-MM-dd")
+	}
+	f.Fuzz(func(t *testing.T, choices []byte, attr, list string) {
+		if len(choices) > 60 {
+			return
 		}
-		if again.String() != canonical {
-			t.Fatalf("%q prints as %q and then as %q", text, canonical, again)
-		}
-		if diff := cmp.Diff(p.Attributes(), again.Attributes()); diff != "" {
-			t.Fatalf("attributes of %q and %q (-first +second):\n%s", text, canonical, diff)
-		}
-		want := outcome(t, p)
-		if diff := cmp.Diff(want, outcome(t, again)); diff != "" {
-			t.Fatalf("%q and %q differ (-first +second):\n%s", text, canonical, diff)
-		}
-		stored, err := CompileSource(p.Source())
-		if err != nil || stored.String() != canonical {
-			t.Fatalf("the stored form of %q is %v, error %v", text, stored, err)
-		}
-		step := p.Explain(quietEnv())
-		got := any(step.Value)
-		if step.Err != nil {
-			got = "error " + string(step.Err.Kind)
-		}
-		if !step.Evaluated || !cmp.Equal(want, got) {
-			t.Fatalf("%q: explained as %v, evaluated as %v", text, got, want)
-		}
+		g := generator{choices: choices}
+		checkExpression(t, g.operand(0), attr, list)
 	})
+}
+
+// generator writes an expression; when the choices are used up it takes the last constant.
+type generator struct{ choices []byte }
+
+func (g *generator) next(n int) int {
+	if len(g.choices) == 0 {
+		return n - 1
+	}
+	c := int(g.choices[0])
+	g.choices = g.choices[1:]
+	return c % n
+}
+
+func (g *generator) operand(depth int) string {
+	leaves := []string{"[a]", "[b]", "[n]", "[f]", "[t]", "[list]", "[one]", "[empty]", "[null]", "[map]", "[mail]", "[when]", "IgnoreAttributeFlow", "True",
+		`"True"`, "0", "1", "-1", "3", "2.5", "9223372036854775807", `"d"`, `"m"`, `"yyyy"`, `"ww"`, `"yyyy-MM-dd"`, `"M/d/yyyy h:mm:ss tt"`, `" "`, `","`,
+		`"tr-TR"`, `"(?<id>[a-z]+)(.)?"`, `"id"`, `"$1${id}$&"`, `"É ñ_ﬁ-ß"`, `"2020-02-29"`, "Now()", "vbTextCompare", `""`, `"x"`}
+	table := functionTable()
+	i := g.next(len(table) + len(leaves))
+	if depth > 5 || i >= len(table) {
+		return leaves[i%len(leaves)]
+	}
+	fn := &table[i]
+	count := len(fn.Params)
+	if fn.repeats() > 0 {
+		count += fn.repeats() * g.next(3)
+	}
+	if count < fn.least {
+		count = fn.least
+	}
+	args := make([]string, count)
+	for k := range args {
+		p := fn.param(k)
+		switch {
+		case !p.Required && g.next(2) == 0:
+		case p.Type == TypeCondition && g.next(2) == 0:
+			args[k] = g.operand(depth+1) + []string{"=", "<>", "<", ">="}[g.next(4)] + g.operand(depth+1)
+		default:
+			args[k] = g.operand(depth + 1)
+		}
+	}
+	return fn.Name + "(" + strings.Join(args, ", ") + ")"
 }
 
 func isLimit(err error) bool {
@@ -119,9 +187,10 @@ func checkCompileError(t *testing.T, text string, err error) {
 }
 
 // outcome gives the value, or the kind of the error, and checks what holds for every result.
-func outcome(t *testing.T, p *Program) any {
+func outcome(t *testing.T, p *Program, env *Env) any {
 	t.Helper()
-	v, err := p.Eval(quietEnv())
+	checkBounds(t, p, env)
+	v, err := p.Eval(env)
 	if err != nil {
 		e, ok := err.(*Error) //nolint:errorlint // the type that Eval promises
 		if !ok || e.Line < 1 || e.Message == "" {
@@ -149,6 +218,22 @@ func outcome(t *testing.T, p *Program) any {
 		t.Fatalf("%s: a value of type %T", p, v)
 	}
 	return v
+}
+
+// checkBounds evaluates with a state of its own, to see what the evaluation took: at most one text beyond the work that is
+// allowed, and one search beyond the time.
+func checkBounds(t *testing.T, p *Program, env *Env) {
+	t.Helper()
+	st := newState(env)
+	if _, err := p.eval(st); err != nil && err.Kind == "" {
+		t.Fatalf("%s: error %#v", p, err)
+	}
+	if st.work > MaxWork+MaxText+1 || st.searching > 3*MatchTimeout {
+		t.Fatalf("%s took %d of %d work and searched for %v", p, st.work, MaxWork, st.searching)
+	}
+	if len(st.stack) != 0 {
+		t.Fatalf("%s leaves %d values on the stack", p, len(st.stack))
+	}
 }
 
 // FuzzDateFormat: what a format prints, the same format reads back to the same text.
@@ -229,9 +314,10 @@ func FuzzRegexEngines(f *testing.F) {
 		if a != b || (errA == nil) != (errB == nil) {
 			t.Fatalf("%q in %q: %v and %v, errors %v and %v", pattern, text, a, b, errA, errB)
 		}
+		st := newState(&Env{})
 		groups := len(r.fastGroups)
-		mine, _, err1 := r.first(text)
-		theirs, _, err2 := slow.first(text)
+		mine, _, err1 := r.first(st, text)
+		theirs, _, err2 := slow.first(st, text)
 		if err1 != nil || err2 != nil {
 			t.Fatalf("%q in %q: errors %v and %v", pattern, text, err1, err2)
 		}
@@ -245,7 +331,6 @@ func FuzzRegexEngines(f *testing.F) {
 			}
 		}
 		for _, by := range []string{"", "<>", "<$1>", "$&$&"} {
-			st := newState(&Env{})
 			x, errX := r.replaceAll(st, text, r.parseReplacement(by))
 			y, errY := slow.replaceAll(st, text, slow.parseReplacement(by))
 			if x != y || (errX == nil) != (errY == nil) {

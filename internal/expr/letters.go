@@ -104,10 +104,11 @@ func isASCII(s string) bool {
 // nowhere else (O-21).
 func properCase(s string, given bool, separators string) string {
 	atStart, inWord := true, false
+	isSeparator := runeSet(separators)
 	return strings.Map(func(r rune) rune {
 		var separates bool
 		if given {
-			separates = strings.ContainsRune(separators, r)
+			separates = isSeparator(r)
 		} else {
 			// As in .NET a plain apostrophe within a word does not begin a new one: St John's.
 			separates = isWordSeparator(r) && (r != '\'' || !inWord)
@@ -123,6 +124,19 @@ func properCase(s string, given bool, separators string) string {
 		}
 		return invariant.lower(r)
 	}, s)
+}
+
+// runeSet tells whether a character is one of chars. Texts that stand for a set of characters may come from an attribute
+// and be long; the time to look one up does not depend on it.
+func runeSet(chars string) func(rune) bool {
+	if len(chars) <= 32 {
+		return func(r rune) bool { return strings.ContainsRune(chars, r) }
+	}
+	set := make(map[rune]bool)
+	for _, r := range chars {
+		set[r] = true
+	}
+	return func(r rune) bool { return set[r] }
 }
 
 // isWordSeparator reports whether a character is of the categories Zs Zl Zp Cc Cf Pc Pd Ps Pe Pi Pf Po Sm

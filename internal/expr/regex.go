@@ -13,11 +13,20 @@ import (
 	netsyntax "github.com/dlclark/regexp2/v2/syntax"
 )
 
-// MatchTimeout is how long the search for one match may take (specification, section 6).
-const MatchTimeout = time.Second
+const (
+	// MatchTimeout is how long the search for one match may take, and how long all searches of one evaluation may take
+	// together (specification, section 6).
+	MatchTimeout = time.Second
+	// MaxPattern is the greatest length of a regular expression in characters. A pattern may come from an attribute, and the
+	// engine's recursion is as deep as its parentheses: without a bound such a value could end the process.
+	MaxPattern = 10_000
 
-// maxBacktracking bounds the memory of one match, in entries of the engine's stack.
-const maxBacktracking = 4 << 20
+	// maxBacktracking bounds the memory of one match, in entries of the engine's stack.
+	maxBacktracking = 4 << 20
+	// maxSteps bounds the work of the fast engine, which knows no time limit: instructions of the pattern times bytes of
+	// the text, for every match that there can be. It is about a second's work; larger texts go to the other engine.
+	maxSteps = 1 << 27
+)
 
 // Regex is a compiled .NET regular expression without options: case-sensitive, one line. It is safe for
 // use by several goroutines.
@@ -34,10 +43,11 @@ type Regex struct {
 	fastGroups []int
 	limits     fastLimits
 	emptyable  bool // can match the empty text
+	size       int  // instructions of the fast engine
 }
 
 // CompileRegex compiles a pattern to be searched for anywhere in a text. The error is an *Error of kind regex
-// without a place.
+// or, for one that is too long, limit, without a place.
 func CompileRegex(pattern string) (*Regex, error) {
 	r, err := compileRegex(pattern)
 	if err != nil {
@@ -47,15 +57,15 @@ func CompileRegex(pattern string) (*Regex, error) {
 }
 
 // CompileWholeRegex compiles a pattern that has to match a whole text, as scoping filters want it (Q-03). The
-// error is an *Error of kind regex without a place.
+// error is as for CompileRegex.
 func CompileWholeRegex(pattern string) (*Regex, error) {
 	if _, err := compileRegex(pattern); err != nil { // a)(b must not become valid by the wrapping
 		return nil, err
 	}
-	r, err := compileRegex(`\A(?:` + pattern + `)\z`)
+	r, err := buildRegex(`\A(?:` + pattern + `)\z`)
 	if err != nil {
 		// With the option x the pattern may end in a comment, which a line break ends.
-		r, err = compileRegex(`\A(?:` + pattern + "\n" + `)\z`)
+		r, err = buildRegex(`\A(?:` + pattern + "\n" + `)\z`)
 	}
 	if err != nil {
 		return nil, err
@@ -64,6 +74,13 @@ func CompileWholeRegex(pattern string) (*Regex, error) {
 }
 
 func compileRegex(pattern string) (*Regex, *Error) {
+	if utf8.RuneCountInString(pattern) > MaxPattern {
+		return nil, newError(KindLimit, "the pattern is longer than %d characters", MaxPattern)
+	}
+	return buildRegex(pattern)
+}
+
+func buildRegex(pattern string) (*Regex, *Error) {
 	net, err := regexp2.Compile(pattern, regexp2.OptionMaxBacktrackingStackSize(maxBacktracking))
 	if err != nil {
 		message := err.Error()
@@ -97,6 +114,10 @@ func (r *Regex) useFast(pattern string, groups int) {
 	if err != nil || fast.NumSubexp()+1 != groups {
 		return
 	}
+	program, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return
+	}
 	r.fastGroups = []int{0}
 	names := fast.SubexpNames()
 	for _, named := range [...]bool{false, true} {
@@ -106,7 +127,18 @@ func (r *Regex) useFast(pattern string, groups int) {
 			}
 		}
 	}
-	r.fast, r.limits, r.emptyable = fast, limits, leastLength(tree) == 0
+	r.fast, r.limits, r.emptyable, r.size = fast, limits, leastLength(tree) == 0, len(program.Inst)
+}
+
+// oneFast reports whether the fast engine may look for one match in s.
+func (r *Regex) oneFast(s string) bool {
+	return r.fast != nil && len(s) <= maxSteps/r.size && r.limits.allow(s)
+}
+
+// allFast reports whether the fast engine may look for all matches in s. It can come to the end of the text for each of
+// them, as with [ab]*c|a.
+func (r *Regex) allFast(s string) bool {
+	return r.fast != nil && (len(s) == 0 || len(s) <= maxSteps/r.size/len(s)) && r.limits.allow(s)
 }
 
 // fastLimits says for which texts the fast engine gives the .NET result.
@@ -248,7 +280,7 @@ func leastLength(re *syntax.Regexp) int {
 // MatchString reports whether the pattern occurs in s. The error is an *Error of kind regex when the match
 // ran out of time or memory.
 func (r *Regex) MatchString(s string) (bool, error) {
-	if r.fast != nil && r.limits.allow(s) {
+	if r.oneFast(s) {
 		return r.fast.MatchString(s), nil
 	}
 	ok, err := r.net.MatchString(s)
@@ -259,12 +291,27 @@ func (r *Regex) MatchString(s string) (bool, error) {
 }
 
 func errMatch(err error) *Error {
-	e := newError(KindRegex, "the match takes longer than %v", MatchTimeout)
+	e := errSlow()
 	if errors.Is(err, regexp2.ErrBacktrackingStackLimit) {
 		e = newError(KindRegex, "the match needs too much memory")
 	}
 	e.slow = true
 	return e.hint("make the pattern more exact")
+}
+
+func errSlow() *Error { return newError(KindRegex, "the match takes longer than %v", MatchTimeout) }
+
+// searched counts the time of a search that began at the given time. Each has its own limit, but there can be many in
+// one evaluation.
+func (st *state) searched(began time.Time, err error) *Error {
+	st.searching += time.Since(began)
+	switch {
+	case err != nil:
+		return errMatch(err)
+	case st.searching > MatchTimeout:
+		return errMatch(nil)
+	}
+	return nil
 }
 
 // group gives the number of a group by its name, or by its number in digits.
@@ -300,22 +347,23 @@ func (f found) span(group int) (start, end int, ok bool) {
 }
 
 // first gives the first match.
-func (r *Regex) first(s string) (m found, ok bool, err *Error) {
-	if r.fast != nil && r.limits.allow(s) {
+func (r *Regex) first(st *state, s string) (m found, ok bool, err *Error) {
+	if r.oneFast(s) {
 		loc := r.fast.FindStringSubmatchIndex(s)
 		return found{r: r, fast: loc}, loc != nil, nil
 	}
+	began := time.Now()
 	match, e := r.net.FindStringMatch(s)
-	if e != nil {
-		return found{}, false, errMatch(e)
+	if err := st.searched(began, e); err != nil {
+		return found{}, false, err
 	}
 	return found{r: r, net: match}, match != nil, nil
 }
 
 // each visits all matches in order, until visit gives an error. The engines disagree about empty matches right after
 // another match, so that patterns which can match nothing go to the .NET engine.
-func (r *Regex) each(s string, visit func(found) *Error) *Error {
-	if r.fast != nil && !r.emptyable && r.limits.allow(s) {
+func (r *Regex) each(st *state, s string, visit func(found) *Error) *Error {
+	if !r.emptyable && r.allFast(s) {
 		for _, loc := range r.fast.FindAllStringSubmatchIndex(s, -1) {
 			if err := visit(found{r: r, fast: loc}); err != nil {
 				return err
@@ -323,16 +371,18 @@ func (r *Regex) each(s string, visit func(found) *Error) *Error {
 		}
 		return nil
 	}
+	began := time.Now()
 	m, err := r.net.FindStringMatch(s)
-	for ; err == nil && m != nil; m, err = r.net.FindNextMatch(m) {
+	for {
+		if e := st.searched(began, err); e != nil || m == nil {
+			return e
+		}
 		if e := visit(found{r: r, net: m}); e != nil {
 			return e
 		}
+		began = time.Now()
+		m, err = r.net.FindNextMatch(m)
 	}
-	if err != nil {
-		return errMatch(err)
-	}
-	return nil
 }
 
 // replacement is a parsed .NET replacement pattern.
@@ -430,7 +480,7 @@ func (rep replacement) isLiteral() (string, bool) {
 
 // replaceAll replaces every match.
 func (r *Regex) replaceAll(st *state, s string, rep replacement) (string, *Error) {
-	if text, ok := rep.isLiteral(); ok && r.fast != nil && (!r.emptyable || text == "") && r.limits.allow(s) {
+	if text, ok := rep.isLiteral(); ok && (!r.emptyable || text == "") && r.allFast(s) {
 		if !r.fast.MatchString(s) {
 			return s, nil
 		}
@@ -468,7 +518,7 @@ func (r *Regex) replaceGroup(st *state, s string, group int, text string) (strin
 // rewrite copies s and lets write put something in the place of every match.
 func (r *Regex) rewrite(st *state, s string, write func(buf []byte, m found) []byte) (string, *Error) {
 	buf, last, changed := st.buf[:0], 0, false
-	err := r.each(s, func(m found) *Error {
+	err := r.each(st, s, func(m found) *Error {
 		start, end, _ := m.span(0)
 		if start < last { // with the option RightToLeft matches come from behind
 			return newError(KindRegex, "the pattern searches from right to left")
