@@ -115,7 +115,7 @@ func (sc *scanner) accept(c byte) bool {
 func (sc *scanner) digits(least, most int, into *int) bool {
 	start, n := sc.i, 0
 	for sc.i < len(sc.s) && sc.i-start < most && isDigit(sc.s[sc.i]) {
-		n = n*10 + int(sc.s[sc.i]-'0')
+		n = min(n*10+int(sc.s[sc.i]-'0'), 1<<30) // beyond every calendar; more digits must not make it small again
 		sc.i++
 	}
 	if sc.i-start < least {

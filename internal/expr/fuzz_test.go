@@ -236,12 +236,16 @@ func checkBounds(t *testing.T, p *Program, env *Env) {
 	}
 }
 
-// FuzzDateFormat: what a format prints, the same format reads back to the same text.
+// FuzzDateFormat: what a format prints, the same format reads back to the same text. Whatever text it or CDate reads is a
+// date of the calendar, or an error of kind date; what CDate reads, it reads again from the text of the DateTime.
 func FuzzDateFormat(f *testing.F) {
 	for _, s := range []string{"yyyy-MM-dd", "M/d/yyyy h:mm:ss tt", "yyyyMMddHHmmss.fffZ", "ddd, dd MMM yyyy", "o", "'on' d. MMMM yyyy", "HH:mm:ss.FFFzzz", `yy\d%d`} {
-		f.Add(s, int64(638000000000000000))
+		f.Add(s, int64(638000000000000000), "2020-12-31 23:59:59-08:00")
+		f.Add(s, int64(0), " Thu, 2 JAN 0001 ")
 	}
-	f.Fuzz(func(t *testing.T, format string, ticks int64) {
+	f.Add("yyyyyyyyyyyyyyyyyyyyyy", int64(1), "7/30/2025 12:05:00 am")
+	f.Fuzz(func(t *testing.T, format string, ticks int64, given string) {
+		checkCDate(t, given)
 		df, err := parseDateFormat(format)
 		if err != nil {
 			if err.Kind != KindArgument {
@@ -254,6 +258,11 @@ func FuzzDateFormat(f *testing.F) {
 		}
 		text := string(df.append(nil, ticks%endOfCalendar))
 		st := newState(testEnv(nil))
+		for _, styles := range []dateStyles{{}, defaultStyles, {inner: true}} {
+			if read, err := df.parse(st, given, styles); err == nil && !inCalendar(read) || err != nil && err.Kind != KindDate {
+				t.Fatalf("%q read by %q gives %d, error %v", given, format, read, err)
+			}
+		}
 		read, err := df.parse(st, text, dateStyles{})
 		if err != nil {
 			return // formats can be ambiguous, as in Md
@@ -264,6 +273,24 @@ func FuzzDateFormat(f *testing.F) {
 			}
 		}
 	})
+}
+
+func checkCDate(t *testing.T, text string) {
+	t.Helper()
+	ticks, err := parseDate(text)
+	if err != nil {
+		if err.Kind != KindDate {
+			t.Fatalf("CDate of %q: %v", text, err)
+		}
+		return
+	}
+	if !inCalendar(ticks) {
+		t.Fatalf("CDate of %q is outside the calendar", text)
+	}
+	shown := string(appendGeneralDate(nil, ticks))
+	if again, err := parseDate(shown); err != nil || again != ticks-ticks%ticksPerSecond {
+		t.Fatalf("CDate of %q is %q, which reads as %d, error %v", text, shown, again, err)
+	}
 }
 
 // ambiguous reports whether a format can read a text in another way than it was written: parts of variable length side by

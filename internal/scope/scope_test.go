@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func one(attribute, operator string, values ...string) Filter {
@@ -344,6 +345,68 @@ func FuzzEvaluate(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzFilter: whatever JSON is read as a filter comes back from both written forms as it was; compiling gives Errors with
+// places that exist, or a filter whose canonical form compiles to itself.
+func FuzzFilter(f *testing.F) {
+	f.Add([]byte(`{"groups":[{"name":"Active","clauses":[{"attribute":"department","operator":"equals","values":["sales"]},{"attribute":"on","operator":"is true"}]}]}`))
+	f.Add([]byte(`{"groups":[{"clauses":[{"sourceOperandName":"a","operatorName":"REGEX_MATCH","targetOperand":{"values":["(a|b)c"]}}]}],"inputFilterGroups":[{"name":null,"clauses":[]}]}`))
+	f.Add([]byte(`{"groups":[{"clauses":[{"attribute":"n","operator":"greater than","values":["-1","x"]},{"attribute":" ","operator":"IsMemberOf"}]}],"categoryFilterGroups":[{}]}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var own Filter
+		if json.Unmarshal(data, &own) == nil {
+			checkFilter(t, own)
+		}
+		if graph, err := ParseGraph(data); err == nil {
+			checkFilter(t, graph)
+		}
+	})
+}
+
+func checkFilter(t *testing.T, filter Filter) {
+	t.Helper()
+	graph, err := MarshalGraph(filter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := ParseGraph(graph)
+	if diff := cmp.Diff(filter, again, cmpopts.EquateEmpty()); err != nil || diff != "" {
+		t.Fatalf("written for Graph and read again, error %v (-want +got):\n%s", err, diff)
+	}
+	own, err := json.Marshal(filter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again = Filter{}
+	if err := json.Unmarshal(own, &again); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(filter, again, cmpopts.EquateEmpty()); diff != "" {
+		t.Fatalf("written and read again (-want +got):\n%s", diff)
+	}
+	p, err := Compile(filter)
+	if err != nil {
+		all, ok := err.(Errors) //nolint:errorlint // the type that Compile promises
+		if !ok || len(all) == 0 {
+			t.Fatalf("error %#v", err)
+		}
+		for _, e := range all {
+			groups := filter.Groups
+			if e.Input {
+				groups = filter.InputFilterGroups
+			}
+			if e.Group >= len(groups) || e.Clause >= len(groups[e.Group].Clauses) || e.Message == "" {
+				t.Fatalf("error %+v of a filter with %d groups", e, len(groups))
+			}
+		}
+		return
+	}
+	canonical := p.Filter()
+	if diff := cmp.Diff(canonical, compiled(t, canonical).Filter()); diff != "" {
+		t.Fatalf("the canonical filter is another when compiled (-first +second):\n%s", diff)
+	}
 }
 
 func TestInAllocatesNothing(t *testing.T) {
