@@ -53,8 +53,10 @@ race: ## run the tests that need no servers under the race detector
 BENCH ?= full
 
 .PHONY: bench
-bench: ## compare Rollcall with a bare client, side by side, as one table (BENCH=quick, full or long; PART=growth for one part)
-	@go run ./test/bench -mode $(BENCH) -only "$(PART)"
+bench: ## compare Rollcall with a bare client, and its expressions with two other languages (BENCH=quick, full or long; PART=growth for one part)
+	@[ "$(PART)" = expressions ] || go run ./test/bench -mode $(BENCH) -only "$(PART)"
+	@echo
+	@[ -n "$(filter-out expressions,$(PART))" ] || go -C test/bench/exprs run .
 
 .PHONY: bench-parts
 bench-parts: ## run the benchmarks of single packages
@@ -68,6 +70,7 @@ fuzz-smoke: ## run every fuzz target for a while each (FUZZTIME=10s)
 lint: $(GOLANGCI_LINT) ## check style, dropped errors and the import rule; changes nothing
 	$(GOLANGCI_LINT) config verify
 	$(GOLANGCI_LINT) run $(PACKAGES)
+	cd test/bench/exprs && $(GOLANGCI_LINT) run
 	@ROLLCALL_TEST_GOLANGCI_LINT=$(GOLANGCI_LINT) go test -run Linter ./test/repo
 
 $(GOLANGCI_LINT):

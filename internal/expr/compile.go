@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -50,12 +51,13 @@ func (st *state) reset() {
 	}
 }
 
-// push makes room for n arguments and gives the place of the first.
+// push makes room for n arguments, each of which is still to be set, and gives the place of the first.
 func (st *state) push(n int) (base int) {
 	base = len(st.stack)
-	for range n {
-		st.stack = append(st.stack, value{})
+	if base+n > cap(st.stack) {
+		st.stack = slices.Grow(st.stack, n+8)
 	}
+	st.stack = st.stack[:base+n]
 	st.top = max(st.top, len(st.stack))
 	return base
 }
@@ -102,6 +104,9 @@ type operand struct {
 }
 
 func constantOperand(n *node, v value) operand {
+	if v.k == kindText && v.ref == nil {
+		v.ref = v.s
+	}
 	return operand{node: n, constant: true, value: v, eval: func(*state) (value, *Error) { return v, nil }}
 }
 
@@ -119,7 +124,7 @@ func (c *compiler) operand(n *node) operand {
 	case nodeKeyword:
 		op = constantOperand(n, keywordValue(n.text))
 	case nodeAttribute:
-		op = operand{node: n, eval: c.attribute(n)}
+		op = operand{node: n, eval: c.attribute(n, nil)}
 	case nodeCompare:
 		cond, constant := c.comparison(n)
 		op = c.folded(operand{node: n, eval: func(st *state) (value, *Error) {
@@ -149,7 +154,8 @@ func keywordValue(word string) value {
 	return textValue(word)
 }
 
-func (c *compiler) attribute(n *node) evalFn {
+// attribute reads an attribute. convert, if not nil, is what is done with any value that is not a text.
+func (c *compiler) attribute(n *node, convert func(value) (value, *Error)) evalFn {
 	name, pos, src := n.text, n.pos, c.src
 	return func(st *state) (value, *Error) {
 		if st.env.Attributes == nil {
@@ -159,9 +165,15 @@ func (c *compiler) attribute(n *node) evalFn {
 		if !ok {
 			return value{}, nil
 		}
+		if s, ok := x.(string); ok { // as most are
+			return value{k: kindText, s: s, ref: x}, nil
+		}
 		v, ok := fromGo(x)
 		if !ok {
 			return value{}, errAttribute(name).place(src, pos)
+		}
+		if convert != nil {
+			return convert(v)
 		}
 		return v, nil
 	}
@@ -297,16 +309,25 @@ func (c *compiler) argument(n *node, i int) argument {
 	}
 	a.constant = op.constant
 	inner, src, name := op.eval, c.src, n.fn.Name
-	a.eval = func(st *state) (value, *Error) {
-		v, err := inner(st)
+	convert := func(v value) (value, *Error) {
+		v, err := coerce(v)
 		if err != nil {
-			return value{}, err
-		}
-		if v, err = coerce(v); err != nil {
 			err.Message = p.Name + ": " + err.Message
 			return value{}, err.in(name).place(src, arg.pos)
 		}
 		return v, nil
+	}
+	textual := p.Type == TypeString || p.Type == TypeAny || p.Type == TypeList
+	if textual && arg.kind == nodeAttribute && !c.trace {
+		a.eval = c.attribute(arg, convert)
+		return a
+	}
+	a.eval = func(st *state) (value, *Error) {
+		v, err := inner(st)
+		if err != nil || textual && v.k == kindText {
+			return v, err
+		}
+		return convert(v)
 	}
 	return a
 }
@@ -339,14 +360,18 @@ func applyAll(apply applyFn, args []argument) evalFn {
 		base := st.push(len(args))
 		null := false
 		for i := range args {
-			v, err := args[i].eval(st)
+			a := &args[i]
+			if a.value != nil {
+				st.stack[base+i] = *a.value
+				null = null || a.nullOut && a.value.k == kindNull
+				continue
+			}
+			v, err := a.eval(st)
 			if err != nil {
 				st.stack = st.stack[:base]
 				return value{}, err
 			}
-			if v.k == kindNull && args[i].nullOut {
-				null = true
-			}
+			null = null || a.nullOut && v.k == kindNull
 			st.stack[base+i] = v
 		}
 		var v value

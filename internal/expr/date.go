@@ -52,13 +52,65 @@ func (c civil) ticks() (int64, bool) {
 		c.hour < 0 || c.hour > 23 || c.minute < 0 || c.minute > 59 || c.second < 0 || c.second > 59 {
 		return 0, false
 	}
-	t := time.Date(c.year, time.Month(c.month), c.day, c.hour, c.minute, c.second, 0, time.UTC)
-	ticks, ok := ticksOf(t)
-	return ticks + c.fraction, ok
+	days := daysBefore(c.year, c.month, c.day)
+	return days*ticksPerDay + int64(c.hour)*ticksPerHour + int64(c.minute)*ticksPerMinute + int64(c.second)*ticksPerSecond + c.fraction, true
+}
+
+// civilOf gives the date and time of day of an instant in UTC.
+func civilOf(ticks int64) civil {
+	days, rest := ticks/ticksPerDay, ticks%ticksPerDay
+	c := civil{
+		hour: int(rest / ticksPerHour), minute: int(rest % ticksPerHour / ticksPerMinute), second: int(rest % ticksPerMinute / ticksPerSecond),
+		fraction: rest % ticksPerSecond,
+	}
+	c.year, c.month, c.day = dateOf(days)
+	return c
+}
+
+// weekdayOf gives the day of the week of an instant in UTC. 0001-01-01 was a Monday.
+func weekdayOf(ticks int64) time.Weekday { return time.Weekday((ticks/ticksPerDay + 1) % 7) }
+
+// Both conversions count from 1 March of the year 0, so that the leap day is the last of its year and the lengths of the
+// months before it follow a rule; the calendar repeats every 400 years.
+const (
+	daysPer400Years = 146_097
+	marchOfYear0    = 306 // days from 0000-03-01 to 0001-01-01
+)
+
+// daysBefore gives the days from 0001-01-01 to a date that exists.
+func daysBefore(year, month, day int) int64 {
+	y, m := int64(year), int64(month)-3
+	if m < 0 {
+		y, m = y-1, m+12
+	}
+	return y*365 + y/4 - y/100 + y/400 + (153*m+2)/5 + int64(day) - 1 - marchOfYear0
+}
+
+// dateOf gives the date that many days after 0001-01-01.
+func dateOf(days int64) (year, month, day int) {
+	days += marchOfYear0
+	y400, d := days/daysPer400Years, days%daysPer400Years
+	y := (d - d/1460 + d/36_524 - d/146_096) / 365
+	d -= 365*y + y/4 - y/100
+	m := (5*d + 2) / 153
+	year, month, day = int(y400*400+y), int(m)+3, int(d-(153*m+2)/5)+1
+	if month > 12 {
+		year, month = year+1, month-12
+	}
+	return year, month, day
 }
 
 func daysIn(year, month int) int {
-	return time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
+	switch month {
+	case 2:
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			return 29
+		}
+		return 28
+	case 4, 6, 9, 11:
+		return 30
+	}
+	return 31
 }
 
 // parseDate reads the texts that CDate accepts (O-11): ISO 8601 with T or a blank, with or without time
@@ -244,30 +296,35 @@ func (c *civil) twelveHour(pm bool) bool {
 
 // appendGeneralDate writes M/d/yyyy h:mm:ss tt, the text of a DateTime.
 func appendGeneralDate(b []byte, ticks int64) []byte {
-	t := timeOf(ticks)
-	year, month, day := t.Date()
-	hour, minute, second := t.Clock()
+	c := civilOf(ticks)
 	half := " AM"
-	if hour >= 12 {
+	if c.hour >= 12 {
 		half = " PM"
 	}
-	hour = (hour+11)%12 + 1
-	b = strconv.AppendInt(b, int64(month), 10)
+	b = appendPadded(b, c.month, 1)
 	b = append(b, '/')
-	b = strconv.AppendInt(b, int64(day), 10)
+	b = appendPadded(b, c.day, 1)
 	b = append(b, '/')
-	b = appendPadded(b, year, 4)
+	b = appendPadded(b, c.year, 4)
 	b = append(b, ' ')
-	b = strconv.AppendInt(b, int64(hour), 10)
+	b = appendPadded(b, (c.hour+11)%12+1, 1)
 	b = append(b, ':')
-	b = appendPadded(b, minute, 2)
+	b = appendPadded(b, c.minute, 2)
 	b = append(b, ':')
-	b = appendPadded(b, second, 2)
+	b = appendPadded(b, c.second, 2)
 	return append(b, half...)
 }
 
 // appendPadded writes n with leading zeros up to width digits.
 func appendPadded(b []byte, n, width int) []byte {
+	switch { // most numbers of a date have one or two digits
+	case n < 10 && width == 1:
+		return append(b, byte('0'+n))
+	case n < 100 && width <= 2:
+		return append(b, byte('0'+n/10), byte('0'+n%10))
+	case 1000 <= n && n < 10_000 && width <= 4:
+		return append(b, byte('0'+n/1000), byte('0'+n/100%10), byte('0'+n/10%10), byte('0'+n%10))
+	}
 	limit := 1
 	for range width - 1 {
 		limit *= 10

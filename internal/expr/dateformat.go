@@ -121,50 +121,49 @@ func standardFormat(s string) string {
 
 // append writes an instant in UTC. The zone letters write what UTC has: +0, +00, +00:00, and Z for K.
 func (f dateFormat) append(b []byte, ticks int64) []byte {
-	t := timeOf(ticks)
-	year, month, day := t.Date()
-	hour, minute, second := t.Clock()
-	for _, p := range f {
+	c := civilOf(ticks)
+	for i := range f {
+		p := &f[i]
 		switch p.letter {
 		case 0:
 			b = append(b, p.literal...)
 		case 'd':
 			switch {
 			case p.count <= 2:
-				b = appendPadded(b, day, p.count)
+				b = appendPadded(b, c.day, p.count)
 			case p.count == 3:
-				b = append(b, t.Weekday().String()[:3]...)
+				b = append(b, weekdayOf(ticks).String()[:3]...)
 			default:
-				b = append(b, t.Weekday().String()...)
+				b = append(b, weekdayOf(ticks).String()...)
 			}
 		case 'M':
 			switch {
 			case p.count <= 2:
-				b = appendPadded(b, int(month), p.count)
+				b = appendPadded(b, c.month, p.count)
 			case p.count == 3:
-				b = append(b, month.String()[:3]...)
+				b = append(b, time.Month(c.month).String()[:3]...)
 			default:
-				b = append(b, month.String()...)
+				b = append(b, time.Month(c.month).String()...)
 			}
 		case 'y':
 			if p.count <= 2 {
-				b = appendPadded(b, year%100, p.count)
+				b = appendPadded(b, c.year%100, p.count)
 			} else {
-				b = appendPadded(b, year, min(p.count, 18))
+				b = appendPadded(b, c.year, min(p.count, 18))
 			}
 		case 'h':
-			b = appendPadded(b, (hour+11)%12+1, min(p.count, 2))
+			b = appendPadded(b, (c.hour+11)%12+1, min(p.count, 2))
 		case 'H':
-			b = appendPadded(b, hour, min(p.count, 2))
+			b = appendPadded(b, c.hour, min(p.count, 2))
 		case 'm':
-			b = appendPadded(b, minute, min(p.count, 2))
+			b = appendPadded(b, c.minute, min(p.count, 2))
 		case 's':
-			b = appendPadded(b, second, min(p.count, 2))
+			b = appendPadded(b, c.second, min(p.count, 2))
 		case 'f', 'F':
-			b = appendFraction(b, ticks%ticksPerSecond, p)
+			b = appendFraction(b, c.fraction, p)
 		case 't':
 			half := "AM"
-			if hour >= 12 {
+			if c.hour >= 12 {
 				half = "PM"
 			}
 			b = append(b, half[:min(p.count, 2)]...)
@@ -179,7 +178,7 @@ func (f dateFormat) append(b []byte, ticks int64) []byte {
 
 // appendFraction writes the digits of a second. F leaves zeros at the end out, and a point before them if
 // nothing is left.
-func appendFraction(b []byte, ticks int64, p datePart) []byte {
+func appendFraction(b []byte, ticks int64, p *datePart) []byte {
 	for range 7 - p.count {
 		ticks /= 10
 	}
@@ -250,12 +249,12 @@ func (f dateFormat) parse(st *state, s string, how dateStyles) (int64, *Error) {
 		s = strings.TrimRightFunc(s, unicode.IsSpace)
 	}
 	r := dateReader{scanner: scanner{s: s}, inner: how.inner}
-	for i, p := range f {
+	for i := range f {
 		if how.inner {
 			r.skipBlanks()
 		}
 		fraction := i+1 < len(f) && f[i+1].letter == 'F'
-		if !r.part(p, fraction) {
+		if !r.part(&f[i], fraction) {
 			return 0, errFormat()
 		}
 	}
@@ -266,7 +265,7 @@ func (f dateFormat) parse(st *state, s string, how dateStyles) (int64, *Error) {
 		return 0, err
 	}
 	ticks, ok := r.c.ticks()
-	if !ok || r.hasWeekday && timeOf(ticks).Weekday() != r.weekday {
+	if !ok || r.hasWeekday && weekdayOf(ticks) != r.weekday {
 		return 0, newError(KindDate, "there is no such date")
 	}
 	if ticks -= r.offset; !inCalendar(ticks) {
@@ -288,7 +287,7 @@ func (r *dateReader) skipBlanks() {
 
 // part reads one part. beforeFraction is true for a literal before F digits: its point may be missing
 // together with them.
-func (r *dateReader) part(p datePart, beforeFraction bool) bool {
+func (r *dateReader) part(p *datePart, beforeFraction bool) bool {
 	digits := func(into *int) bool {
 		if p.count == 1 {
 			return r.digits(1, 2, into)
@@ -433,10 +432,10 @@ func (r *dateReader) complete(st *state) *Error {
 		if err != nil {
 			return newError(KindArgument, "the format has no year, and this evaluation has no clock to take it from")
 		}
-		year, month, day := timeOf(now).Date()
-		r.c.year = year
+		today := civilOf(now)
+		r.c.year = today.year
 		if !r.hasMonth && !r.hasDay {
-			r.c.month, r.c.day = int(month), day
+			r.c.month, r.c.day = today.month, today.day
 			return nil
 		}
 	}

@@ -196,13 +196,13 @@ func dateAdd(iv interval, n, ticks int64) (value, *Error) {
 	if iv == years {
 		n *= 12
 	}
-	year, month, day := timeOf(ticks).Date()
-	total := int64(year)*12 + int64(month) - 1 + n
-	c := civil{year: int(total / 12), month: int(total%12) + 1, day: day}
+	from := civilOf(ticks)
+	total := int64(from.year)*12 + int64(from.month) - 1 + n
+	c := civil{year: int(total / 12), month: int(total%12) + 1}
 	if total < 12 || c.year > 9999 {
 		return value{}, errCalendar()
 	}
-	c.day = min(day, daysIn(c.year, c.month))
+	c.day = min(from.day, daysIn(c.year, c.month))
 	date, ok := c.ticks()
 	if !ok {
 		return value{}, errCalendar()
@@ -214,11 +214,10 @@ func dateAdd(iv interval, n, ticks int64) (value, *Error) {
 func dateDiff(iv interval, from, to int64) int64 {
 	switch iv {
 	case years:
-		return int64(timeOf(to).Year() - timeOf(from).Year())
+		return int64(civilOf(to).year - civilOf(from).year)
 	case months:
-		y1, m1, _ := timeOf(from).Date()
-		y2, m2, _ := timeOf(to).Date()
-		return int64(y2-y1)*12 + int64(m2) - int64(m1)
+		a, b := civilOf(from), civilOf(to)
+		return int64(b.year-a.year)*12 + int64(b.month-a.month)
 	case weeks:
 		return weekNumber(to) - weekNumber(from)
 	case days, hours, minutes, seconds:

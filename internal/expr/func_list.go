@@ -77,39 +77,50 @@ func listFunctions() []Function {
 }
 
 func join(st *state, a []value) (value, *Error) {
-	separator := a[0].s
-	// Most often all sources are texts: their length is known, and one allocation is enough.
-	buf := st.buf[:0]
-	first := true
-	add := func(v value) *Error {
-		v, err := v.toText()
-		if err != nil || v.isEmpty() {
-			return err
-		}
-		if !first {
-			buf = append(buf, separator...)
-		}
-		first = false
-		buf = append(buf, v.s...)
-		if len(buf) > MaxText {
-			return newError(KindLimit, "the text is longer than %d bytes", MaxText)
-		}
-		return nil
-	}
+	j := joiner{buf: st.buf[:0], separator: a[0].s}
 	for i := range a[1:] {
-		v := a[i+1]
+		v := &a[i+1]
+		if v.k == kindText {
+			if err := j.add(v.s); err != nil {
+				return value{}, err
+			}
+			continue
+		}
 		for k := range v.length() {
 			e, err := v.element(k)
 			if err == nil {
-				err = add(e)
+				e, err = e.toText()
+			}
+			if err == nil {
+				err = j.add(e.s)
 			}
 			if err != nil {
 				return value{}, err.forArg(i + 1)
 			}
 		}
 	}
-	st.buf = buf[:0]
-	return textValue(string(buf)), nil
+	st.buf = j.buf[:0]
+	return textValue(string(j.buf)), nil
+}
+
+// joiner puts texts together.
+type joiner struct {
+	buf       []byte
+	separator string
+}
+
+// add leaves out what is empty. What is in buf is not empty, so that only the first text comes without separator.
+func (j *joiner) add(s string) *Error {
+	if s == "" {
+		return nil
+	}
+	if len(j.buf) > 0 {
+		j.buf = append(j.buf, j.separator...)
+	}
+	if j.buf = append(j.buf, s...); len(j.buf) > MaxText {
+		return newError(KindLimit, "the text is longer than %d bytes", MaxText)
+	}
+	return nil
 }
 
 func split(_ *state, a []value) (value, *Error) {

@@ -206,15 +206,23 @@ func (c *compiler) textOperand(n *node, fn string) operand {
 	}
 	inner, src := op.eval, c.src
 	op.constant = false
+	convert := func(v value) (value, *Error) {
+		v, err := v.toText()
+		if err != nil {
+			return value{}, err.in(fn).place(src, n.pos)
+		}
+		return v, nil
+	}
+	if n.kind == nodeAttribute && !c.trace {
+		op.eval = c.attribute(n, convert)
+		return op
+	}
 	op.eval = func(st *state) (value, *Error) {
 		v, err := inner(st)
 		if err != nil || v.k == kindText || v.k == kindNull {
 			return v, err
 		}
-		if v, err = v.toText(); err != nil {
-			return value{}, err.in(fn).place(src, n.pos)
-		}
-		return v, nil
+		return convert(v)
 	}
 	return op
 }
@@ -276,11 +284,13 @@ func switchForm(c *compiler, n *node) evalFn {
 			return value{}, err
 		}
 		for i := range keys {
-			key := keys[i].value
+			key := &keys[i].value
 			if !keys[i].constant {
-				if key, err = keys[i].eval(st); err != nil {
+				k, err := keys[i].eval(st)
+				if err != nil {
 					return value{}, err
 				}
+				key = &k
 			}
 			if key.s == v.s { // Null has the text ""
 				return values[i](st)

@@ -232,7 +232,7 @@ func mid(_ *state, a []value) (value, *Error) {
 	return textValue(s[:byteIndex(s, length)]), nil
 }
 
-func inStr(_ *state, a []value) (value, *Error) {
+func inStr(st *state, a []value) (value, *Error) {
 	s, sub := a[0].s, a[1].s
 	start := int64(1)
 	if a[2].k != kindNull {
@@ -257,7 +257,7 @@ func inStr(_ *state, a []value) (value, *Error) {
 	}
 	if fold {
 		// Case mapping is letter by letter, so that the places in characters stay.
-		s, sub = invariant.toLower(s), invariant.toLower(sub)
+		s, sub = invariant.toLower(st, s), invariant.toLower(st, sub)
 		from = byteIndex(s, start-1)
 	}
 	at := strings.Index(s[from:], sub)

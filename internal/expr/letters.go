@@ -22,22 +22,22 @@ const (
 )
 
 // changeCase is ToLower and ToUpper. A constant culture is looked up when the expression is compiled.
-func changeCase(culture *value, convert func(mapping, string) string) applyFn {
+func changeCase(culture *value, convert func(mapping, *state, string) string) applyFn {
 	if culture != nil {
 		m, err := mappingOf(*culture)
-		return func(_ *state, a []value) (value, *Error) {
+		return func(st *state, a []value) (value, *Error) {
 			if err != nil {
 				return value{}, err.again()
 			}
-			return textValue(convert(m, a[0].s)), nil
+			return textValue(convert(m, st, a[0].s)), nil
 		}
 	}
-	return func(_ *state, a []value) (value, *Error) {
+	return func(st *state, a []value) (value, *Error) {
 		m, err := mappingOf(a[1])
 		if err != nil {
 			return value{}, err
 		}
-		return textValue(convert(m, a[0].s)), nil
+		return textValue(convert(m, st, a[0].s)), nil
 	}
 }
 
@@ -57,18 +57,42 @@ func mappingOf(culture value) (mapping, *Error) {
 	return common, nil
 }
 
-func (m mapping) toLower(s string) string {
-	if m != turkic && isASCII(s) {
-		return strings.ToLower(s)
+func (m mapping) toLower(st *state, s string) string {
+	if lower, ok := mapASCII(st, s, 'A', 'Z'); ok && m != turkic {
+		return lower
 	}
 	return strings.Map(m.lower, s)
 }
 
-func (m mapping) toUpper(s string) string {
-	if m != turkic && isASCII(s) {
-		return strings.ToUpper(s)
+func (m mapping) toUpper(st *state, s string) string {
+	if upper, ok := mapASCII(st, s, 'a', 'z'); ok && m != turkic {
+		return upper
 	}
 	return strings.Map(m.upper, s)
+}
+
+// mapASCII turns round the case of the letters between two. ok is false for a text that is not ASCII.
+func mapASCII(st *state, s string, from, to byte) (mapped string, ok bool) {
+	first := -1
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf:
+			return "", false
+		case first < 0 && from <= c && c <= to:
+			first = i
+		}
+	}
+	if first < 0 {
+		return s, true
+	}
+	buf := append(st.buf[:0], s...)
+	for i := first; i < len(buf); i++ {
+		if c := buf[i]; from <= c && c <= to {
+			buf[i] = c ^ 0x20
+		}
+	}
+	st.buf = buf[:0]
+	return string(buf), true
 }
 
 func (m mapping) lower(r rune) rune {

@@ -74,7 +74,8 @@ type value struct {
 	// ticks since the beginning of the year 1.
 	n int64
 	s string
-	// ref is the list ([]any or []string, never empty) or the map of a Complex, in the interface it came in.
+	// ref is the list ([]any or []string, never empty) or the map of a Complex, in the interface it came in; for a text
+	// the interface that it came in, if any, so that a text which passes through is not put on the heap anew.
 	ref any
 }
 
@@ -107,7 +108,7 @@ func fromGo(x any) (v value, ok bool) {
 	case nil:
 		return value{}, true
 	case string:
-		return textValue(t), true
+		return value{k: kindText, s: t, ref: x}, true
 	case bool:
 		return boolValue(t), true
 	case int64:
@@ -200,6 +201,9 @@ func (v value) toGo() any {
 	case kindNull:
 		return nil
 	case kindText:
+		if v.ref != nil {
+			return v.ref
+		}
 		return v.s
 	case kindInt:
 		return v.n

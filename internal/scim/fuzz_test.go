@@ -77,7 +77,7 @@ func FuzzFilter(f *testing.F) {
 			t.Fatalf("%q prints as %q, which reads as %v, %v", in, filter, again, err)
 		}
 		var resource map[string]any
-		if json.Unmarshal([]byte(resourceJSON), &resource) != nil {
+		if json.Unmarshal([]byte(resourceJSON), &resource) != nil || resource == nil {
 			return
 		}
 		before := Clone(resource)
