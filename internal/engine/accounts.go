@@ -26,6 +26,11 @@ const (
 // findAccounts looks for the accounts of objects in scope that have no link (engine section 6), by the index or by one
 // query each, whichever takes fewer calls (design D1).
 func (c *cycle) findAccounts(ctx context.Context) (time.Duration, error) {
+	if open, err := c.work.WorkAt(ctx, c.row.ID, []store.Stage{store.ToMatch}, nil, 1); err != nil {
+		return 0, fmt.Errorf("cycle %s: read its work: %w", c.row.ID, err)
+	} else if len(open) == 0 { // the read has settled all with the index
+		return 0, nil
+	}
 	for _, r := range c.rules {
 		due, err := c.countToMatch(ctx, r)
 		if err != nil {

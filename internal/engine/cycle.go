@@ -238,9 +238,6 @@ func (c *cycle) decide(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	if err := c.guard(ctx); err != nil {
-		return 0, err
-	}
 	counts, err := c.work.CountWork(ctx, c.row.ID)
 	if err != nil {
 		return 0, fmt.Errorf("cycle %s: count its work: %w", c.row.ID, err)
@@ -249,7 +246,7 @@ func (c *cycle) decide(ctx context.Context) (time.Duration, error) {
 	for _, n := range counts {
 		c.row.Planned += n.N
 	}
-	return 0, nil
+	return 0, c.guard(ctx, counts)
 }
 
 // connect proves that the target answers and learns what it can do (engine.R24). A target that is read only from

@@ -269,7 +269,7 @@ func (e *evaluation) inScope(t *task) (bool, error) {
 	}
 	for _, g := range d.Groups {
 		for _, c := range g.Clauses {
-			t.scoped(strings.TrimSpace(g.Name + " " + clause(c)), yesNo(c.Holds))
+			t.scoped(strings.TrimSpace(g.Name+" "+clause(c)), yesNo(c.Holds))
 		}
 	}
 	if !d.In {

@@ -15,8 +15,7 @@ import (
 )
 
 const (
-	exportBlock    = 128                    // items read, and creates announced, at a time
-	commitItems    = 256                    // results in one transaction, at most
+	commitItems    = 1024                   // results in one transaction, at most
 	commitEvery    = 100 * time.Millisecond // and how long a result may wait for one
 	rememberRecent = 20000                  // accounts made lately that later items may refer to before the store shows them
 	maxFailStreak  = 24                     // transient failures in a row after which the target counts as down
@@ -44,6 +43,7 @@ type exporter struct {
 	failed error
 
 	waiting bool // there were unresolved references when the slice began, so that resolving one must be recorded
+	kept    bool // the job has failures or held operations, so that what succeeds may have to be taken off them
 
 	escrows map[store.ObjectKey]store.Escrow // read when the first object fails
 }
@@ -103,6 +103,9 @@ func (c *cycle) export(ctx context.Context, until time.Time) (wait time.Duration
 		x.waiting = true
 		break
 	}
+	if x.kept, err = c.keepsAny(ctx); err != nil {
+		return 0, false, err
+	}
 	for {
 		n, err := x.sweep(ctx, until)
 		switch {
@@ -118,6 +121,16 @@ func (c *cycle) export(ctx context.Context, until time.Time) (wait time.Duration
 			return 0, true, nil
 		}
 	}
+}
+
+// keepsAny tells whether the job has stored failures or held operations.
+func (c *cycle) keepsAny(ctx context.Context) (bool, error) {
+	failures, err := c.Store.Escrows(ctx, c.subject.Job.ID)
+	if err != nil {
+		return false, fmt.Errorf("job %s: read stored failures: %w", c.subject.Job.Name, err)
+	}
+	held, err := c.stagedBefore(ctx)
+	return len(failures)+len(held) > 0, err
 }
 
 // sweep goes through the work list once. Items that a sweep adds, references that could not go into a create, are
@@ -144,10 +157,12 @@ func (x *exporter) sweep(ctx context.Context, until time.Time) (sent int, err er
 
 // dispatch hands out items in export order. While one block is handed out, the next is read and announced.
 func (x *exporter) dispatch(ctx context.Context, until time.Time) (int, error) {
-	next := x.fetch(ctx, nil)
+	size := leastBlock
+	next := x.fetch(ctx, nil, size)
 	sent := 0
 	for {
 		blk := <-next
+		began := x.Now()
 		if blk.err != nil || len(blk.items) == 0 {
 			return sent, blk.err
 		}
@@ -157,7 +172,7 @@ func (x *exporter) dispatch(ctx context.Context, until time.Time) (int, error) {
 		if x.stopped() || ctx.Err() != nil {
 			return sent, nil //nolint:nilerr // the caller asks ctx itself; what was handed out is finished first
 		}
-		next = x.fetch(ctx, &blk.last)
+		next = x.fetch(ctx, &blk.last, size)
 		for _, it := range blk.items {
 			if x.stopped() || ctx.Err() != nil {
 				<-next
@@ -166,7 +181,28 @@ func (x *exporter) dispatch(ctx context.Context, until time.Time) (int, error) {
 			x.jobs <- it // workers take items back unsent once the slice has been stopped
 			sent++
 		}
+		size = nextBlock(size, x.Now().Sub(began))
 	}
+}
+
+// A block of items is read, and the creates among them announced, while the one before is sent. Large blocks are less
+// work; small ones leave less in doubt after a crash, where each create that was announced costs a query. So a block is
+// what the target takes within some tenths of a second.
+const (
+	leastBlock = 64
+	mostBlock  = 1024
+	blockTime  = 200 * time.Millisecond
+)
+
+// nextBlock is how large the block after the next is to be, when one of some size was handed out in some time.
+func nextBlock(size int, took time.Duration) int {
+	switch {
+	case took < blockTime/2:
+		return min(size*2, mostBlock)
+	case took > blockTime*2:
+		return max(size/2, leastBlock)
+	}
+	return size
 }
 
 // exportItems is a block of items, ready to be handed out; an empty one is the end.
@@ -177,10 +213,10 @@ type exportItems struct {
 }
 
 // fetch prepares the block of items after a position.
-func (x *exporter) fetch(ctx context.Context, after *store.Position) <-chan exportItems {
+func (x *exporter) fetch(ctx context.Context, after *store.Position, size int) <-chan exportItems {
 	out := make(chan exportItems, 1)
 	go func() {
-		works, err := x.work.WorkAt(ctx, x.row.ID, []store.Stage{store.ToExport}, after, exportBlock)
+		works, err := x.work.WorkAt(ctx, x.row.ID, []store.Stage{store.ToExport}, after, size)
 		switch {
 		case err != nil && ctx.Err() != nil, err == nil && len(works) == 0:
 			out <- exportItems{}
@@ -390,6 +426,9 @@ func (x *exporter) collect(ctx context.Context) error {
 			return
 		}
 		batch.Cycle = x.current()
+		if x.kept = x.kept || len(batch.Escrows)+len(batch.Staged) > 0; !x.kept {
+			batch.Unescrow, batch.Unstage = nil, nil
+		}
 		if err := x.commit(ctx, batch); err != nil {
 			firstErr = err
 			x.halt(0, nil)

@@ -15,13 +15,14 @@ const stagedMembers = "removeMembers"
 // guard holds back what takes away more than it may (design D6): the half rule per rule, then the limit over all, then
 // memberships with a limit of their own. Operations that an administrator has allowed by name are neither counted nor
 // held.
-func (c *cycle) guard(ctx context.Context) error {
+func (c *cycle) guard(ctx context.Context, counts []store.WorkCount) error {
 	known, err := c.stagedBefore(ctx)
 	if err != nil {
 		return err
 	}
+	passes := passesTaking(counts)
 	var wanted, removals int64
-	if err := c.eachTaking(ctx, func(w *store.WorkItem, t *task) bool {
+	if err := c.eachTaking(ctx, passes, func(w *store.WorkItem, t *task) bool {
 		if known[w.ObjectKey].Allowed {
 			return false
 		}
@@ -52,7 +53,7 @@ func (c *cycle) guard(ctx context.Context) error {
 	if g := c.subject.Def.Settings.MembershipGuard; holdMembers == "" && g.Enabled && removals > c.memLimit {
 		holdMembers = plan.HeldTooMany
 	}
-	err = c.eachTaking(ctx, func(w *store.WorkItem, t *task) bool {
+	err = c.eachTaking(ctx, passes, func(w *store.WorkItem, t *task) bool {
 		switch {
 		case t.Held != "":
 			c.row.Held = t.Held
@@ -155,13 +156,8 @@ func (t *task) gives() bool {
 	return len(t.Changes) > 0 || slices.ContainsFunc(t.Refs, func(ch refChange) bool { return ch.Set != nil || ch.Clear || len(ch.Add) > 0 })
 }
 
-// eachTaking visits the work items that may take something away, and stores those that visit changes. Passes that hold
-// none are not read.
-func (c *cycle) eachTaking(ctx context.Context, visit func(*store.WorkItem, *task) bool) error {
-	counts, err := c.work.CountWork(ctx, c.row.ID)
-	if err != nil {
-		return fmt.Errorf("cycle %s: count its work: %w", c.row.ID, err)
-	}
+// passesTaking lists the passes that hold work which may take something away.
+func passesTaking(counts []store.WorkCount) []int {
 	var passes []int
 	for _, n := range counts {
 		if takes(n.Action) && !slices.Contains(passes, n.Pass) {
@@ -169,6 +165,11 @@ func (c *cycle) eachTaking(ctx context.Context, visit func(*store.WorkItem, *tas
 		}
 	}
 	slices.Sort(passes)
+	return passes
+}
+
+// eachTaking visits the work items of these passes that may take something away, and stores those that visit changes.
+func (c *cycle) eachTaking(ctx context.Context, passes []int, visit func(*store.WorkItem, *task) bool) error {
 	for _, pass := range passes {
 		if err := c.eachTakingIn(ctx, pass, visit); err != nil {
 			return err

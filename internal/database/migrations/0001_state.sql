@@ -163,7 +163,7 @@ CREATE TABLE cycle_work (
     doc    {{blob}},
     PRIMARY KEY (cycle, rule, anchor)
 ) {{narrow}};
-CREATE INDEX cycle_work_order ON cycle_work (cycle, pass, depth, rule, anchor); -- in which they are exported
+CREATE INDEX cycle_work_order ON cycle_work (cycle, stage, pass, depth, rule, anchor); -- in which they are exported
 
 CREATE TABLE cycle_index (
     cycle  BIGINT NOT NULL,

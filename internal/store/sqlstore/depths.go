@@ -1,19 +1,24 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
+
+	"github.com/zeebo/xxh3"
 
 	"github.com/rollcall-id/rollcall/internal/database"
 	"github.com/rollcall-id/rollcall/internal/store"
 )
 
-// SetDepths gives every item of the pass its depth (design D1, managers first). Each item is a
-// number here, its place in the order of rule and anchor, so that the tree takes 8 bytes of memory per item. What is computed depends on parents only, never on depths, so a call that was cut short can be repeated and
-// gives the same.
+// SetDepths gives every item of the pass its depth (design D1, managers first). Each item is a number here, its place
+// in the order of rule and anchor, so that the tree takes some 30 bytes of memory per item. What is computed depends on
+// parents only, never on depths, so a call that was cut short can be repeated and gives the same.
 func (s *Store) SetDepths(ctx context.Context, cycleID string, pass int) ([]store.ObjectKey, error) {
 	num, err := s.cycleNum(ctx, s.db.Read(), cycleID)
 	if err != nil {
@@ -35,20 +40,17 @@ func (s *Store) setDepths(ctx context.Context, cycle int64, pass int) ([]store.O
 
 	var cut []store.ObjectKey
 	next := 0
-	after := store.ObjectKey{}
-	for {
-		page, err := s.depthPage(ctx, cycle, pass, after)
+	for page, err := range s.pass(ctx, cycle, pass) {
 		if err != nil {
 			return nil, err
 		}
 		if next+len(page) > len(depths) {
 			return nil, errWorkChanged
 		}
-		var wrong []depthRow
+		wrong := map[int32][]store.ObjectKey{} // by the depth they should have
 		for _, row := range page {
-			if row.depth != int64(depths[next]) {
-				row.depth = int64(depths[next])
-				wrong = append(wrong, row)
+			if depth := depths[next]; row.depth != int64(depth) {
+				wrong[depth] = append(wrong[depth], row.key)
 			}
 			if len(cuts) > 0 && int(cuts[0]) == next {
 				cut = append(cut, row.key)
@@ -56,15 +58,9 @@ func (s *Store) setDepths(ctx context.Context, cycle int64, pass int) ([]store.O
 			}
 			next++
 		}
-		if len(wrong) > 0 {
-			if err := s.writeDepths(ctx, cycle, wrong); err != nil {
-				return nil, err
-			}
+		if err := s.writeDepths(ctx, cycle, wrong); err != nil {
+			return nil, err
 		}
-		if len(page) < pageRows {
-			break
-		}
-		after = page[len(page)-1].key
 	}
 	if next != len(depths) {
 		return nil, errWorkChanged
@@ -74,46 +70,46 @@ func (s *Store) setDepths(ctx context.Context, cycle int64, pass int) ([]store.O
 
 var errWorkChanged = errors.New("the work list changed meanwhile; only one process may work on a cycle")
 
-const countPass = `SELECT count(*) FROM cycle_work WHERE cycle = $1 AND pass = $2`
-
-// Every item, and behind it all items whose parent it is. Items have no id here: they come in the order of their ids.
-const selectParents = `
-SELECT rule, anchor AS name, 0 AS is_child, 0 AS id FROM cycle_work WHERE cycle = $1 AND pass = $2
-UNION ALL
-SELECT rule, parent, 1, id
-FROM (SELECT row_number() OVER (ORDER BY rule, anchor) - 1 AS id, rule, parent FROM cycle_work WHERE cycle = $1 AND pass = $2) AS item
-WHERE parent <> ''
-ORDER BY rule, name, is_child`
-
-// parents returns for each item of the pass, in the order of rule and anchor, the number of its parent, or -1. Items
-// and parents are put together here, because PostgreSQL, which knows nothing yet about a list just written, may choose
-// to join them by comparing each with each.
+// parents returns for each item of the pass, in the order of rule and anchor, the number of its parent, or -1. Items are
+// told apart by 64-bit hashes: that two of a million have the same is as likely as one in ten million, and would only
+// put one of them in a place where its manager has no account yet, which is healed.
 func (s *Store) parents(ctx context.Context, cycle int64, pass int) ([]int32, error) {
-	var n int
-	if err := s.db.Read().QueryRowContext(ctx, countPass, cycle, pass).Scan(&n); err != nil {
-		return nil, err
+	type item struct {
+		hash uint64
+		at   int32
 	}
-	parents := slices.Repeat([]int32{-1}, n)
-	var item store.ObjectKey // the last one that came
-	at := -1                 // its number
-	err := database.Query(ctx, s.db.Read(), selectParents, []any{cycle, pass}, func(rows *sql.Rows) error {
-		var name store.ObjectKey
-		var isChild, child int
-		if err := rows.Scan(&name.Rule, &name.Anchor, &isChild, &child); err != nil {
-			return err
+	var items []item
+	var wanted []uint64 // hashes of the parents, 0 for none
+	some := false
+	for page, err := range s.pass(ctx, cycle, pass) {
+		if err != nil {
+			return nil, err
 		}
-		switch {
-		case isChild == 0:
-			item = name
-			at++
-		case at >= n || child >= n:
-			return errWorkChanged
-		case name == item:
-			parents[child] = int32(at)
+		for _, row := range page {
+			items = append(items, item{hashOfItem(row.key.Rule, row.key.Anchor), int32(len(items))})
+			parent := uint64(0)
+			if row.parent != "" {
+				parent, some = hashOfItem(row.key.Rule, row.parent), true
+			}
+			wanted = append(wanted, parent)
 		}
-		return nil
-	})
-	return parents, err
+	}
+	parents := slices.Repeat([]int32{-1}, len(items))
+	if !some {
+		return parents, nil
+	}
+	byHash := func(a, b item) int { return cmp.Compare(a.hash, b.hash) }
+	slices.SortFunc(items, byHash)
+	for i, hash := range wanted {
+		if at, found := slices.BinarySearchFunc(items, item{hash: hash}, byHash); found && hash != 0 {
+			parents[i] = items[at].at
+		}
+	}
+	return parents, nil
+}
+
+func hashOfItem(rule, anchor string) uint64 {
+	return xxh3.HashStringSeed(anchor, xxh3.HashString(rule)) | 1 // never 0
 }
 
 // depthsOf returns the depth of every item of a forest given by parents (-1 for none), and the items at which cycles
@@ -160,35 +156,61 @@ func depthsOf(parents []int32) (depths, cuts []int32) {
 }
 
 type depthRow struct {
-	key   store.ObjectKey
-	depth int64
+	key    store.ObjectKey
+	parent string
+	depth  int64
 }
 
 const selectDepths = `
-SELECT rule, anchor, depth FROM cycle_work
+SELECT rule, anchor, parent, depth FROM cycle_work
 WHERE cycle = $1 AND pass = $2 AND (rule, anchor) > ($3, $4) ORDER BY rule, anchor LIMIT $5`
 
-func (s *Store) depthPage(ctx context.Context, cycle int64, pass int, after store.ObjectKey) ([]depthRow, error) {
-	var page []depthRow
-	err := database.Query(ctx, s.db.Read(), selectDepths, []any{cycle, pass, after.Rule, after.Anchor, pageRows}, func(rows *sql.Rows) error {
-		var r depthRow
-		err := rows.Scan(&r.key.Rule, &r.key.Anchor, &r.depth)
-		page = append(page, r)
-		return err
-	})
-	return page, err
+// pass delivers the items of a pass in the order of rule and anchor, page by page.
+func (s *Store) pass(ctx context.Context, cycle int64, pass int) iter.Seq2[[]depthRow, error] {
+	return func(yield func([]depthRow, error) bool) {
+		var after store.ObjectKey
+		for {
+			var page []depthRow
+			err := s.db.Scan(ctx, selectDepths, []any{cycle, int64(pass), after.Rule, after.Anchor, int64(pageRows)}, func(v []driver.Value) error {
+				var r depthRow
+				var ok [4]bool
+				r.key.Rule, ok[0] = v[0].(string)
+				r.key.Anchor, ok[1] = v[1].(string)
+				r.parent, ok[2] = v[2].(string)
+				r.depth, ok[3] = v[3].(int64)
+				if ok != [4]bool{true, true, true, true} {
+					return fmt.Errorf("unexpected types of columns: %T, %T, %T, %T", v[0], v[1], v[2], v[3])
+				}
+				page = append(page, r)
+				return nil
+			})
+			if err != nil || len(page) == 0 {
+				if err != nil {
+					yield(nil, err)
+				}
+				return
+			}
+			if !yield(page, nil) || len(page) < pageRows {
+				return
+			}
+			after = page[len(page)-1].key
+		}
+	}
 }
 
-var updateDepths = database.NewBulk(`
-WITH given (cycle, rule, anchor, depth) AS (VALUES {(CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS INTEGER))})
-UPDATE cycle_work SET depth = given.depth
-FROM given WHERE cycle_work.cycle = given.cycle AND cycle_work.rule = given.rule AND cycle_work.anchor = given.anchor`)
+var updateDepths = database.NewBulk(`UPDATE cycle_work SET depth = ? WHERE cycle = ? AND (rule, anchor) IN (VALUES {(?, ?)})`)
 
-func (s *Store) writeDepths(ctx context.Context, cycle int64, rows []depthRow) error {
+// writeDepths gives items the depth under which they stand.
+func (s *Store) writeDepths(ctx context.Context, cycle int64, items map[int32][]store.ObjectKey) error {
+	if len(items) == 0 {
+		return nil
+	}
 	return s.db.Tx(ctx, func(tx *sql.Tx) error {
-		_, err := database.ExecBulk(ctx, s.db, tx, updateDepths, database.Fixed{}, rows,
-			func(r *depthRow) store.ObjectKey { return r.key },
-			func(dst []any, r *depthRow) []any { return append(dst, cycle, r.key.Rule, r.key.Anchor, r.depth) })
-		return err
+		for depth, keys := range items {
+			if _, err := database.ExecBulk(ctx, s.db, tx, updateDepths, database.Fixed{Before: []any{int64(depth), cycle}}, keys, sameKey, objectKeyArgs); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }

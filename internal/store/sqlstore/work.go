@@ -1,11 +1,13 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/rollcall-id/rollcall/internal/database"
 	"github.com/rollcall-id/rollcall/internal/identity"
@@ -16,8 +18,8 @@ const selectWork = `
 SELECT rule, anchor, stage, pass, depth, parent, action, target, doc FROM cycle_work
 WHERE cycle = (SELECT num FROM cycles WHERE id = `
 
-const workAt = selectWork + `$1) AND (pass, depth, rule, anchor) > ($2, $3, $4, $5)
-	AND stage IN ($6, $7, $8) ORDER BY pass, depth, rule, anchor LIMIT $9`
+const workAt = selectWork + `$1) AND stage = $2 AND (pass, depth, rule, anchor) > ($3, $4, $5, $6)
+ORDER BY pass, depth, rule, anchor LIMIT $7`
 
 // stageCodes is the stored form of stages: numbers that stay when a stage is added between two others.
 func stageCodes() [store.ToExport + 1]int64 {
@@ -35,26 +37,27 @@ func stageOf(code int64) (store.Stage, error) {
 
 // WorkAt returns up to limit items of a cycle in one of the stages, in export order, after a position.
 func (s *Store) WorkAt(ctx context.Context, cycleID string, stages []store.Stage, after *store.Position, limit int) ([]store.WorkItem, error) {
-	codes := stageCodes()
-	if len(stages) == 0 || len(stages) > len(codes) {
-		return nil, fmt.Errorf("work of cycle %s: 1 to %d stages can be asked for, not %d", cycleID, len(codes), len(stages))
-	}
 	if after == nil {
 		after = &store.Position{Pass: math.MinInt32}
 	}
-	args := []any{cycleID, int64(after.Pass), int64(after.Depth), after.Rule, after.Anchor}
-	for i := range codes {
-		args = append(args, codes[stages[min(i, len(stages)-1)]])
+	codes := stageCodes()
+	items := make([]store.WorkItem, 0, limit)
+	for _, stage := range stages { // the index in export order is one of each stage
+		args := []any{cycleID, codes[stage], int64(after.Pass), int64(after.Depth), after.Rule, after.Anchor, limit}
+		err := database.Query(ctx, s.db.Read(), workAt, args, func(rows *sql.Rows) error {
+			items = append(items, store.WorkItem{})
+			return scanWork(rows, &items[len(items)-1])
+		})
+		if err != nil {
+			return nil, fmt.Errorf("work of cycle %s: %w", cycleID, err)
+		}
 	}
-	var items []store.WorkItem
-	err := database.Query(ctx, s.db.Read(), workAt, append(args, limit), func(rows *sql.Rows) error {
-		items = append(items, store.WorkItem{})
-		return scanWork(rows, &items[len(items)-1])
-	})
-	if err != nil {
-		return nil, fmt.Errorf("work of cycle %s: %w", cycleID, err)
+	if len(stages) > 1 {
+		slices.SortFunc(items, func(x, y store.WorkItem) int {
+			return cmp.Or(cmp.Compare(x.Pass, y.Pass), cmp.Compare(x.Depth, y.Depth), compareKeys(&x.ObjectKey, &y.ObjectKey))
+		})
 	}
-	return items, nil
+	return items[:min(limit, len(items))], nil
 }
 
 func scanWork(row scanner, i *store.WorkItem) error {
