@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -20,10 +21,23 @@ var (
 )
 
 func main() {
+	tuneMemory(os.LookupEnv)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, process(), os.Args[1:])
 	stop()
 	os.Exit(code)
+}
+
+// tuneMemory lets the garbage collector wait longer while there is little memory in use, and collect as usual when there
+// is much: a cycle makes much garbage and keeps little. GOGC and GOMEMLIMIT still have the last word.
+func tuneMemory(getenv func(string) (string, bool)) {
+	_, percent := getenv("GOGC")
+	_, limit := getenv("GOMEMLIMIT")
+	if percent || limit {
+		return
+	}
+	debug.SetGCPercent(200)
+	debug.SetMemoryLimit(64 << 20) // soft: what SQLite holds is not counted
 }
 
 // process is the outside world of a real process.

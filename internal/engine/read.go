@@ -92,7 +92,7 @@ func (c *cycle) readAll(ctx context.Context, r *rule, retry map[store.ObjectKey]
 		return err
 	}
 	c.readings[r.def.Name] = reading
-	next, stop := iter.Pull2(c.Store.Objects(ctx, c.subject.Job.ID, r.def.Name))
+	next, stop := iter.Pull2(c.Store.Seen(ctx, c.subject.Job.ID, r.def.Name))
 	defer stop()
 	known, err, more := next()
 	blk := &block{cycle: c, rule: r}
@@ -165,6 +165,10 @@ const unreadable = 0xff
 // fill reads the source into the spool.
 func (c *cycle) fill(ctx context.Context, r *rule, s *spool.Spool, reading *plan.Reading) error {
 	var buf []byte
+	members := make([]bool, len(r.used)) // of each attribute: it holds members
+	for i, name := range r.used {
+		members[i] = r.refersWith(name)
+	}
 	for item, err := range c.subject.Source.Read(ctx, connector.ReadRequest{Kind: r.def.From, Attrs: r.used}) {
 		if err != nil {
 			if ctx.Err() != nil {
@@ -183,9 +187,10 @@ func (c *cycle) fill(ctx context.Context, r *rule, s *spool.Spool, reading *plan
 			buf = append(append(buf[:0], unreadable), item.Err.Error()...)
 			err = s.Add(item.Object.Anchor, buf, item.Line)
 		default:
-			for _, a := range item.Object.Attrs {
-				if r.refersWith(a.Name) {
-					c.members.Delivered += int64(count(a.Value))
+			for i, name := range r.used {
+				if members[i] {
+					v, _ := item.Object.Get(name)
+					c.members.Delivered += int64(count(v))
 				}
 			}
 			buf = item.Object.Append(buf[:0], r.used)
@@ -307,7 +312,7 @@ type block struct {
 }
 
 type candidate struct {
-	known   store.Object
+	known   store.Object // without its account until the block is evaluated
 	hash    hash
 	payload []byte // nil when the object is gone
 	told    bool   // the source itself said that it is gone, so it counts as delivered
@@ -400,10 +405,17 @@ func (b *block) flush(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("rule %s: read last exported values: %w", b.rule.def.Name, err)
 	}
+	links, err := c.Store.ObjectsByAnchor(ctx, c.subject.Job.ID, b.rule.def.Name, linked)
+	if err != nil {
+		return fmt.Errorf("rule %s: read links: %w", b.rule.def.Name, err)
+	}
 	batch := &store.Batch{}
 	var works []*store.WorkItem // without a link
 	var tasks []*task
 	for _, it := range b.items {
+		if link, ok := links[it.known.Anchor]; ok {
+			it.known = link
+		}
 		w, t, err := b.evaluate(it, last)
 		switch {
 		case err != nil:

@@ -63,6 +63,8 @@ type Writer interface {
 type Objects interface {
 	// Objects delivers all objects of a rule in the byte order of their anchors.
 	Objects(ctx context.Context, jobID, rule string) iter.Seq2[Object, error]
+	// Seen delivers the same objects with their keys, hashes and states only, which is all that a compare needs.
+	Seen(ctx context.Context, jobID, rule string) iter.Seq2[Object, error]
 	// ObjectsByAnchor returns those of the objects that are known, by anchor.
 	ObjectsByAnchor(ctx context.Context, jobID, rule string, anchors []string) (map[string]Object, error)
 	// Owners returns which source object each of the target anchors is linked to, by target anchor.

@@ -3,6 +3,8 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"iter"
+	"time"
 
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/store"
@@ -42,8 +44,25 @@ func objectsInOrder(ctx context.Context, s Store) error {
 	if err := first(err, same("objects", got, want)); err != nil {
 		return err
 	}
-	none, err := collect(s.Objects(ctx, "no such job", users))
-	return first(err, same("objects of an unknown job", none, nil))
+	seen, err := collect(s.Seen(ctx, jobID, users))
+	if err := first(err, same("objects seen", seen, want)); err != nil {
+		return err
+	}
+	for _, read := range []func(context.Context, string, string) iter.Seq2[store.Object, error]{s.Objects, s.Seen} {
+		none, err := collect(read(ctx, "no such job", users))
+		if err := first(err, same("objects of an unknown job", none, nil)); err != nil {
+			return err
+		}
+	}
+	linked := store.Object{ObjectKey: key("linked"), Hash: hash(99), State: store.Disabled, Target: "t", Confirmed: instant()}
+	b = batch()
+	b.Objects = []store.Object{linked}
+	if err := s.Commit(ctx, b); err != nil {
+		return err
+	}
+	linked.Target, linked.Confirmed = "", time.Time{}
+	seen, err = collect(s.Seen(ctx, jobID, users))
+	return first(err, same("an object seen", without(seen, func(o store.Object) bool { return o.Anchor != "linked" }), []store.Object{linked}))
 }
 
 // objectsWhileWriting reads more than fits a page of any implementation.
