@@ -10,6 +10,7 @@ import (
 
 	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/connector/memory"
+	"github.com/rollcall-id/rollcall/internal/engine"
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/job"
 	"github.com/rollcall-id/rollcall/internal/store"
@@ -480,6 +481,55 @@ func TestMembersWhoseAddOrRemovalWasLost(t *testing.T) {
 			}
 			w.steady()
 		}
+	}
+}
+
+// TestMembersThatALostCreateMayHaveBrought: the members of a create that may have taken effect are remembered, and are no
+// members of the group that is found in the end when the source has dropped them since.
+func TestMembersThatALostCreateMayHaveBrought(t *testing.T) {
+	for _, effect := range []bool{true, false} {
+		w := newWorld(t, inCreates(connector.Caps{}))
+		w.cfg.noPredict = true
+		w.source.Put(user("ann"), user("bob"))
+		w.run()
+		w.source.Put(group("g", "ann", "bob"))
+		lost := &connector.Error{Kind: connector.KindTemporary, Code: connector.CodeTimeout, MaybeDone: true}
+		blind := false // the group cannot be looked for after its create
+		hook := func(c memory.Call) error {
+			switch {
+			case c.Op == connector.OpCreate:
+				blind = true
+				return lost
+			case blind && c.Op != connector.OpProbe:
+				return lost
+			}
+			return nil
+		}
+		if effect {
+			w.fail(nil, hook)
+		} else {
+			w.fail(hook, nil)
+		}
+		rep, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}) // what it wrote it does not know
+		if err != nil || rep.Counts.Failed != 1 {
+			t.Fatalf("counts %+v, %v", rep.Counts, err)
+		}
+
+		w.source.Put(group("g", "bob"))
+		w.fail(nil, func(c memory.Call) error {
+			if c.Op == connector.OpCreate {
+				return lost
+			}
+			return nil
+		})
+		w.run()
+		w.fail(nil, nil)
+		w.source.Put(user("ann", "title", "Foreman"))
+		w.run()
+		if diff := cmp.Diff([]string{"bob"}, w.members("g")); diff != "" {
+			t.Errorf("effect %v (- want, + got):\n%s", effect, diff)
+		}
+		w.steady()
 	}
 }
 

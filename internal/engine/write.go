@@ -205,6 +205,11 @@ func (p *pen) take(ctx context.Context, hit *identity.Object, as plan.Action) er
 	p.it.Target, p.out.target = hit.Anchor, hit.Anchor
 	p.cur = asCurrent(hit)
 	p.t.After = store.Active
+	doubts, err := p.unwantedDoubts(ctx)
+	if err != nil {
+		p.res.fatal = err
+		return nil //nolint:nilerr // what the state refused ends the cycle
+	}
 	var single, multi, later []refChange // later: what still waits for accounts that come after this one
 	for _, v := range p.t.Values {
 		m := &p.r.set.Mappings[v.Index]
@@ -213,6 +218,7 @@ func (p *pen) take(ctx context.Context, hit *identity.Object, as plan.Action) er
 		}
 		ch := refChange{Attr: m.Target, Multi: m.Def.MultiValued}
 		wait := ch
+		ch.Remove = doubts[m.Target]
 		for _, ref := range v.Refs {
 			if ch.Multi && ref.Kind == p.r.def.From { // engine.R99
 				continue

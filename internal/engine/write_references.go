@@ -268,6 +268,35 @@ func (p *pen) forgetDoubts(ctx context.Context) error {
 	return nil
 }
 
+// unwantedDoubts returns, by attribute, the members that an earlier attempt to create the account may have given it and
+// that the source no longer asks for. They do not wait for anybody any more.
+func (p *pen) unwantedDoubts(ctx context.Context) (map[string][]store.Member, error) {
+	if !p.waiting {
+		return nil, nil
+	}
+	open, err := p.Store.UnresolvedOf(context.WithoutCancel(ctx), p.subject.Job.ID, p.it.ObjectKey)
+	if err != nil {
+		return nil, fmt.Errorf("rule %s: read unresolved references of %q: %w", p.it.Rule, p.it.Anchor, err)
+	}
+	out := map[string][]store.Member{}
+	for _, u := range open {
+		if wants(p.r, p.t, u) {
+			continue
+		}
+		if !slices.Contains(p.t.Stale, u) {
+			p.t.Stale = append(p.t.Stale, u)
+		}
+		written, err := p.Store.Members(context.WithoutCancel(ctx), p.subject.Job.ID, u.Owner, u.Attr)
+		if err != nil {
+			return nil, fmt.Errorf("rule %s: read the members written for %q: %w", p.it.Rule, p.it.Anchor, err)
+		}
+		if i := slices.IndexFunc(written, func(m store.Member) bool { return m.Ref == u.Ref }); i >= 0 {
+			out[u.Attr] = append(out[u.Attr], written[i])
+		}
+	}
+	return out, nil
+}
+
 func (p *pen) sendBatch(ctx context.Context, ch connector.Change) error {
 	if _, err := p.subject.Target.Update(ctx, connector.Update{Kind: p.r.def.To, Anchor: p.it.Target, Changes: []connector.Change{ch}}); err != nil {
 		return err
