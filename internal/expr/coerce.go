@@ -187,6 +187,16 @@ func (v value) truth() (bool, *Error) {
 	return false, v.cannotBe("a condition")
 }
 
+// isTrue reports whether a value is the Boolean True or its text in any case. Only conditions take numbers for Booleans
+// (section 4).
+func (v value) isTrue() bool {
+	v, err := v.single()
+	if err != nil {
+		return false // several values are not True
+	}
+	return v.k == kindBool && v.n != 0 || v.k == kindText && strings.EqualFold(v.s, keywordTrue)
+}
+
 func parseBool(s string) (b, ok bool) {
 	switch {
 	case strings.EqualFold(s, keywordTrue):

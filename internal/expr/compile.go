@@ -17,7 +17,8 @@ const (
 	MaxText = 1 << 20
 	// MaxElements is the greatest number of elements of a list that a function may make.
 	MaxElements = 100_000
-	// MaxWork bounds one evaluation: every call counts 1, and every byte of text that it makes counts 1.
+	// MaxWork bounds one evaluation: every call counts 1, and so does every byte of text and every element of a list that it
+	// makes.
 	MaxWork = 16 << 20
 )
 
@@ -33,6 +34,7 @@ type state struct {
 	decomposed []byte
 	work       int
 	searching  time.Duration // spent on regular expressions in the engine that can take long
+	matching   int           // the most steps that those in the fast engine can have taken
 	now        int64
 	haveNow    bool
 	noClock    bool            // the time was wanted, but there is no clock
@@ -45,7 +47,8 @@ func (st *state) reset() {
 	st.env = nil
 	clear(st.stack[:st.top])
 	st.stack, st.top = st.stack[:0], 0
-	st.work, st.searching, st.now, st.haveNow, st.noClock, st.steps = 0, 0, 0, false, false, nil
+	st.work, st.searching, st.matching = 0, 0, 0
+	st.now, st.haveNow, st.noClock, st.steps = 0, false, false, nil
 	if cap(st.buf)+cap(st.decomposed) > 128<<10 {
 		st.buf, st.decomposed = nil, nil
 	}
@@ -65,7 +68,7 @@ func (st *state) push(n int) (base int) {
 // spend counts work.
 func (st *state) spend(n int) *Error {
 	if st.work += n; st.work > MaxWork {
-		return newError(KindLimit, "the expression makes more than %d bytes of text", MaxWork)
+		return newError(KindLimit, "the expression is too much work: what it makes is larger than %d in all", MaxWork)
 	}
 	return nil
 }
@@ -254,10 +257,14 @@ func (c *compiler) located(n *node, inner evalFn) evalFn {
 		v, err := inner(st)
 		if err == nil {
 			work := 1
-			if v.k == kindText {
+			switch v.k {
+			case kindText:
 				if work += len(v.s); work > MaxText {
 					err = newError(KindLimit, "the text is longer than %d bytes", MaxText)
 				}
+			case kindList:
+				work += v.length()
+			case kindNull, kindInt, kindFloat, kindBool, kindDate, kindComplex, kindSignal:
 			}
 			if err == nil {
 				err = st.spend(work)

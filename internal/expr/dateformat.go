@@ -20,9 +20,6 @@ type datePart struct {
 // parseDateFormat reads a format string. A single letter is a standard format, as in .NET; %d is the way to
 // write a custom format of one letter.
 func parseDateFormat(s string) (dateFormat, *Error) {
-	if s == "" {
-		return nil, newError(KindArgument, "the date format is empty")
-	}
 	if custom := standardFormat(s); custom != "" {
 		s = custom
 	}
@@ -84,7 +81,8 @@ func parseDateFormat(s string) (dateFormat, *Error) {
 	return out, nil
 }
 
-// standardFormat gives the custom format that a standard one-letter format stands for, or "".
+// standardFormat gives the custom format that a standard one-letter format stands for, or "". No format at all writes as G
+// does; there is no text that it reads.
 func standardFormat(s string) string {
 	switch s {
 	case "d":
@@ -97,7 +95,7 @@ func standardFormat(s string) string {
 		return "dddd, dd MMMM yyyy HH:mm:ss"
 	case "g":
 		return "MM/dd/yyyy HH:mm"
-	case "G":
+	case "G", "":
 		return "MM/dd/yyyy HH:mm:ss"
 	case "m", "M":
 		return "MMMM dd"
@@ -235,6 +233,7 @@ type dateReader struct {
 	twelve, pm, hasHalf   bool
 	weekday               time.Weekday
 	hasWeekday, hasOffset bool
+	hasHour               bool
 	offset                int64
 	inner                 bool
 }
@@ -330,6 +329,7 @@ func (r *dateReader) part(p *datePart, beforeFraction bool) bool {
 		r.twelve = true
 		return digits(&r.c.hour) && r.c.hour <= 12
 	case 'H':
+		r.hasHour = true
 		return digits(&r.c.hour)
 	case 'm':
 		return digits(&r.c.minute)
@@ -421,11 +421,14 @@ func (r *dateReader) zone(count int) bool {
 
 // complete fills in what the format does not have.
 func (r *dateReader) complete(st *state) *Error {
-	if r.twelve && r.hasHalf {
+	switch {
+	case r.twelve: // without AM or PM it is the morning
 		r.c.hour %= 12
 		if r.pm {
 			r.c.hour += 12
 		}
+	case r.hasHour && r.hasHalf && r.pm != (r.c.hour >= 12):
+		return newError(KindDate, "the hour and AM or PM contradict each other")
 	}
 	if !r.hasYear {
 		now, err := st.currentTime()

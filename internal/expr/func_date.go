@@ -276,6 +276,9 @@ func bindFormatDateTime(n *node, constants []*value) applyFn {
 			if source, err = source.toText(); err != nil {
 				return value{}, err.forArg(0)
 			}
+			if a[in].s == "" {
+				return value{}, errFormat().forArg(0)
+			}
 			format, err := input(a)
 			if err != nil {
 				return value{}, err

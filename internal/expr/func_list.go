@@ -61,7 +61,7 @@ func listFunctions() []Function {
 					Attributes: attributes("proxyAddresses", []any{"smtp:a@x.org", "smtp:b@x.org", "smtp:a@x.org"}), Want: []any{"smtp:a@x.org", "smtp:b@x.org"},
 				},
 			},
-			apply: func(_ *state, a []value) (value, *Error) { return withoutDuplicates(a[0]) },
+			apply: func(st *state, a []value) (value, *Error) { return withoutDuplicates(st, a[0]) },
 		},
 		{
 			Name:   "Split",
@@ -142,7 +142,10 @@ func split(_ *state, a []value) (value, *Error) {
 	return listValue(list), nil
 }
 
-func withoutDuplicates(v value) (value, *Error) {
+// comparisonWork is what it counts to compare two complex values.
+const comparisonWork = 32
+
+func withoutDuplicates(st *state, v value) (value, *Error) {
 	if v.k == kindNull {
 		return value{}, nil
 	}
@@ -156,8 +159,8 @@ func withoutDuplicates(v value) (value, *Error) {
 		}
 		x := e.toGo()
 		if e.k == kindList || e.k == kindComplex { // not usable as keys of a map
-			if len(complexes) > 1000 {
-				return value{}, newError(KindLimit, "the list has too many complex values")
+			if err := st.spend(comparisonWork * len(complexes)); err != nil {
+				return value{}, err
 			}
 			if contains(complexes, x) {
 				continue

@@ -123,15 +123,12 @@ func logicFunctions() []Function {
 			Name:   "Not",
 			Params: []Param{required("source", TypeAny)},
 			Result: "Boolean",
-			Help:   "Gives false for True and for a number other than 0, true for everything else, Null included.",
+			Help:   "Gives false for True, true for everything else, Null and numbers included.",
 			Examples: []Example{
 				{Expression: `Not([IsSoftDeleted])`, Attributes: attributes("IsSoftDeleted", "True"), Want: false},
 				{Expression: `Not([IsSoftDeleted])`, Want: true},
 			},
-			apply: func(_ *state, a []value) (value, *Error) {
-				b, err := a[0].truth()
-				return boolValue(err != nil || !b), nil //nolint:nilerr // what is no Boolean is not True, and Not gives true for it
-			},
+			apply: func(_ *state, a []value) (value, *Error) { return boolValue(!a[0].isTrue()), nil },
 		},
 		{
 			Name:   nameRedact,

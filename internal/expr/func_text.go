@@ -234,6 +234,9 @@ func mid(_ *state, a []value) (value, *Error) {
 
 func inStr(st *state, a []value) (value, *Error) {
 	s, sub := a[0].s, a[1].s
+	if s == "" {
+		return intValue(0), nil
+	}
 	start := int64(1)
 	if a[2].k != kindNull {
 		start = a[2].n

@@ -11,6 +11,10 @@ import (
 func TestLargeValuesAreBounded(t *testing.T) {
 	deep := strings.Repeat("(", 500_000) + strings.Repeat(")", 500_000)
 	many := strings.Repeat("é,", 200_000)
+	complexes := make([]any, 20_000)
+	for i := range complexes {
+		complexes[i] = map[string]any{"value": int64(i)}
+	}
 	for _, tc := range []struct {
 		name, expression string
 		want             any // the kind of an error, or the length of the text
@@ -20,10 +24,13 @@ func TestLargeValuesAreBounded(t *testing.T) {
 		{"as many separators as letters", `PCase([many], [many])`, 3 * 200_000},
 		{"as many delimiters as words", `Word(Append([many], "x"), 1, [many])`, 1},
 		{"a text that doubles twenty times", doubled(`[as]`, 20), KindLimit},
+		{"more complex values than can be compared", `Count(RemoveDuplicates([complexes]))`, KindLimit},
 		{"a template filled with itself", `Replace([as], "a", , , , , [as])`, KindLimit},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			v, err := compiled(t, tc.expression).Eval(testEnv(object{"deep": deep, "many": many, "as": strings.Repeat("a", 100_000)}))
+			v, err := compiled(t, tc.expression).Eval(testEnv(object{
+				"deep": deep, "many": many, "as": strings.Repeat("a", 100_000), "complexes": complexes,
+			}))
 			if e, ok := err.(*Error); ok { //nolint:errorlint // the type that Eval promises
 				if e.Kind != tc.want {
 					t.Errorf("error %v, want %v", e, tc.want)
@@ -44,6 +51,13 @@ func doubled(expression string, times int) string {
 	return expression
 }
 
+func TestElementsOfListsAreWork(t *testing.T) {
+	st := newState(testEnv(object{"commas": strings.Repeat(",", 99_999)}))
+	if _, err := compiled(t, `Split([commas], ",")`).eval(st); err != nil || st.work < 100_000 {
+		t.Errorf("100,000 elements count as %d, error %v", st.work, err)
+	}
+}
+
 // The fast engine has no time limit and takes, for all matches, time that grows with the square of the text.
 func TestFastEngineIsForShortTexts(t *testing.T) {
 	r, err := compileRegex(`[ab]*c|a`)
@@ -51,11 +65,21 @@ func TestFastEngineIsForShortTexts(t *testing.T) {
 		t.Fatal(err)
 	}
 	short, long := strings.Repeat("a", 1000), strings.Repeat("a", 20_000)
-	if !r.allFast(short) || r.allFast(long) {
-		t.Errorf("all matches: %v in a short text, %v in a long one; want true, false", r.allFast(short), r.allFast(long))
+	if a, b := r.allFast(nil, short), r.allFast(nil, long); !a || b {
+		t.Errorf("all matches: %v in a short text, %v in a long one; want true, false", a, b)
 	}
-	if huge := strings.Repeat("a", maxSteps); !r.oneFast(long) || r.oneFast(huge) {
-		t.Errorf("one match: %v in a long text, %v in a huge one; want true, false", r.oneFast(long), r.oneFast(huge))
+	if a, b := r.oneFast(nil, long), r.oneFast(nil, strings.Repeat("a", maxSteps)); !a || b {
+		t.Errorf("one match: %v in a long text, %v in a huge one; want true, false", a, b)
+	}
+	st := newState(&Env{})
+	n := 0
+	for r.allFast(st, strings.Repeat("a", 3000)) {
+		if n++; n > evaluationSteps {
+			t.Fatal("an evaluation may use the fast engine without end")
+		}
+	}
+	if n == 0 {
+		t.Error("an evaluation may not use the fast engine at all")
 	}
 }
 

@@ -134,6 +134,7 @@ func TestMatch(t *testing.T) {
 	for _, in := range []string{
 		`on gt true`, `on co "t"`, `on eq "yes"`, `count co 7`, `count eq "7"`, `at gt "yesterday"`, `blob gt "A"`,
 		`parts eq "1"`, `code eq 7`, `label gt null`, `rows[n co 1]`,
+		`free gt true`, `flag co false`, // also where no definition says that it is a Boolean (RFC 7644 3.4.2.2)
 	} {
 		t.Run("refused: "+in, func(t *testing.T) {
 			f, err := ParseFilter(in)

@@ -323,6 +323,9 @@ func comparison(kind *Attribute, f *Compare, onError ErrorType) (func(any) bool,
 			return refuse("binary values have no order")
 		}
 	case "":
+		if _, isBool := f.Value.(bool); isBool && (textual || ordered) {
+			return refuse("a Boolean can only be compared with eq and ne")
+		}
 		return dynamicComparison(f), nil
 	default: // texts, and what is compared as text
 	}
