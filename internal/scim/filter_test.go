@@ -89,6 +89,18 @@ func TestParseFilterRefuses(t *testing.T) {
 	}
 }
 
+func TestFilterOfManyComparisons(t *testing.T) {
+	joined := func(n int) string { return strings.Repeat("title pr or ", n-1) + "title pr" }
+	if _, err := ParseFilter(joined(maxComparisons)); err != nil {
+		t.Errorf("%d comparisons: %.200v", maxComparisons, err)
+	}
+	_, err := ParseFilter(joined(maxComparisons + 1))
+	wantType(t, err, InvalidFilter)
+	if n := len(err.Error()); n > 1000 {
+		t.Errorf("the error has %d bytes", n)
+	}
+}
+
 func TestMatch(t *testing.T) {
 	def := NewDefinition("Thing", "/Things", Schema{ID: "urn:example:core:Thing", Attributes: []Attribute{
 		{Name: "count", Type: Integer}, {Name: "code", Type: String, CaseExact: true}, {Name: "label", Type: String},

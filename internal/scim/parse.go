@@ -5,8 +5,12 @@ import (
 	"strings"
 )
 
-// maxDepth bounds the nesting of parentheses, so that a hostile filter cannot exhaust the stack.
-const maxDepth = 100
+const (
+	// maxDepth bounds the nesting of parentheses, so that a hostile filter cannot exhaust the stack.
+	maxDepth = 100
+	// maxComparisons bounds how many comparisons a filter may join, since each is made for every resource.
+	maxComparisons = 5000
+)
 
 // ParseFilter reads a filter (RFC 7644 section 3.4.2.2). Beyond the grammar it takes a sub-attribute after a
 // value path, emails[type eq "work"].value eq "x", since the reference client sends it (scim.R10, vectors P-04).
@@ -34,6 +38,8 @@ type parser struct {
 	onError ErrorType
 	depth   int
 	inside  bool // between brackets, where no further brackets are allowed
+
+	comparisons int // read so far
 }
 
 func (p *parser) fail(format string, args ...any) error {
@@ -42,8 +48,25 @@ func (p *parser) fail(format string, args ...any) error {
 	if p.onError == InvalidFilter {
 		what = "filter"
 	}
-	e.Detail = what + " " + Quote(p.text) + ", position " + Quote(p.pos+1) + ": " + e.Detail
+	e.Detail = what + " " + Quote(p.excerpt()) + ", position " + Quote(p.pos+1) + ": " + e.Detail
 	return e
+}
+
+// excerpt gives the text, or of a long one the part around the place of a mistake.
+func (p *parser) excerpt() string {
+	const most, around = 300, 100
+	if len(p.text) <= most {
+		return p.text
+	}
+	from, to := max(0, p.pos-around), min(len(p.text), p.pos+around)
+	part := strings.ToValidUTF8(p.text[from:to], "")
+	if from > 0 {
+		part = "…" + part
+	}
+	if to < len(p.text) {
+		part += "…"
+	}
+	return part
 }
 
 func (p *parser) space() bool {
@@ -139,6 +162,9 @@ func (p *parser) group() (Filter, error) {
 }
 
 func (p *parser) comparison() (Filter, error) {
+	if p.comparisons++; p.comparisons > maxComparisons {
+		return nil, p.fail("more than %d comparisons are joined", maxComparisons)
+	}
 	path, err := p.path(false)
 	if err != nil {
 		return nil, err
