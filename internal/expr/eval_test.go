@@ -172,6 +172,8 @@ func TestCoercion(t *testing.T) {
 		{expression: `BitAnd([json], 8)`, attrs: attrs, want: int64(8)},
 		{expression: `CStr([jsonf])`, attrs: attrs, want: "1.25"},
 		{expression: `BitAnd([number], 2)`, attrs: attrs, want: int64(2)},
+		{name: "a constant without a fraction is a whole number", expression: `-2.0`, want: int64(-2)},
+		{expression: `2.50`, want: 2.5},
 		{expression: `BitAnd([exp], 2)`, attrs: attrs, want: kindOf(KindType)},
 		{expression: `BitAnd([fraction], 2)`, attrs: attrs, want: kindOf(KindType)},
 		{expression: `[bytes]`, attrs: attrs, want: kindOf(KindType)},

@@ -219,5 +219,10 @@ func parseLiteral(s string) (v value, hex, ok bool) {
 		return intValue(int64(u)), true, err == nil
 	}
 	v, ok = parseNumber(s)
+	if v.k == kindFloat {
+		if n, whole := wholeNumber(v.float()); whole { // 1.0 is 1, as it is printed
+			v = intValue(n)
+		}
+	}
 	return v, false, ok
 }
