@@ -15,7 +15,7 @@ import (
 //   - \d \w \s \D \W \S \b \B, for texts that are ASCII without vertical tab: beyond that the engines differ in what they are;
 //   - ^ \A \z, and $ for texts that do not end in a line feed, before which it matches only in .NET;
 //   - groups with and without (?:…), with plain names (?<name>…); .NET counts the named ones after the others, which is allowed for;
-//   - | and the quantifiers * + ? {n} {n,} {n,m}, greedy and lazy, but of nothing that can be empty: the engines end such loops
+//   - | and the quantifiers * + ? {n} {n,} {n,m} without zeros in front, greedy and lazy, but of nothing that can be empty: the engines end such loops
 //     differently.
 //
 // Both engines take the leftmost match and, at one place, the one that backtracking finds first, so that nothing else can
@@ -197,6 +197,10 @@ func scanPattern(p string) (limits fastLimits, ok bool) {
 			}
 		case c == '$':
 			limits.noBreak = true
+		case c == '{':
+			if !sameCount(p[i+1:]) {
+				return limits, false
+			}
 		case c == '(' && strings.HasPrefix(p[i+1:], "?"):
 			if strings.HasPrefix(p[i+2:], ":") {
 				i += 2
@@ -210,6 +214,18 @@ func scanPattern(p string) (limits fastLimits, ok bool) {
 		}
 	}
 	return limits, !class
+}
+
+// sameCount reports whether what follows a brace is a count to both engines, or to neither. To RE2 a count with a zero in front,
+// as in a{01}, is text.
+func sameCount(p string) bool {
+	for i := 0; i < len(p) && (isDigit(p[i]) || p[i] == ','); i++ {
+		leading := i == 0 || p[i-1] == ','
+		if leading && p[i] == '0' && i+1 < len(p) && isDigit(p[i+1]) {
+			return false
+		}
+	}
+	return true
 }
 
 // groupName reads <name> if the name is plain.
