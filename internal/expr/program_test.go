@@ -314,7 +314,10 @@ func TestAllocations(t *testing.T) {
 	for expression, most := range map[string]float64{
 		`[surname]`: 0,
 		`ToLower(Join(".", [givenName], [surname]))`:                                                    3,
-		`Switch([country], "none", "US", "USA", "DE", Switch([jobTitle], "DEU", "Manager", "DEU-MGR"))`: 1,
+		`Switch([country], "none", "US", "USA", "DE", Switch([jobTitle], "DEU", "Manager", "DEU-MGR"))`: 0,
+		`Coalesce([nothing], [givenName])`:                                                              0,
+		`Replace([telephoneNumber], , "[()\s-]+", , "", , )`:                                            2,
+		`FormatDateTime([employeeHireDate], , "yyyy-MM-dd", "M/d/yyyy")`:                                2,
 		`IIF([country] = "DE", IsPresent([surname]), True)`:                                             0,
 	} {
 		p := compiled(t, expression)

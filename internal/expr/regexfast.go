@@ -12,11 +12,13 @@ import (
 //
 //   - characters that stand for themselves, the point, and the escapes \t \n \r \f \v and of punctuation;
 //   - classes in brackets without a bracket within, in which .NET would subtract and RE2 name a class;
-//   - \d \w \s \D \W \S \b \B, for texts that are ASCII without vertical tab: beyond that the engines differ in what they are;
+//   - \d \w \s \D \W \S \b \B, for texts that are ASCII without vertical tab: beyond that the engines differ in what these
+//     are;
 //   - ^ \A \z, and $ for texts that do not end in a line feed, before which it matches only in .NET;
-//   - groups with and without (?:…), with plain names (?<name>…); .NET counts the named ones after the others, which is allowed for;
-//   - | and the quantifiers * + ? {n} {n,} {n,m} without zeros in front, greedy and lazy, but of nothing that can be empty: the engines end such loops
-//     differently.
+//   - groups with and without (?:…), and with plain names (?<name>…); .NET counts the named ones after the others, which is
+//     allowed for;
+//   - | and the quantifiers * + ? {n} {n,} {n,m}, greedy and lazy, without zeros in front of a count, but of nothing that can
+//     be empty: the engines end such loops differently.
 //
 // Both engines take the leftmost match and, at one place, the one that backtracking finds first, so that nothing else can
 // differ. Patterns that can match the empty text are left to the .NET engine where all matches are wanted: the engines
@@ -216,8 +218,8 @@ func scanPattern(p string) (limits fastLimits, ok bool) {
 	return limits, !class
 }
 
-// sameCount reports whether what follows a brace is a count to both engines, or to neither. To RE2 a count with a zero in front,
-// as in a{01}, is text.
+// sameCount reports whether what follows a brace is a count to both engines, or to neither. To RE2 a count with a zero in
+// front, as in a{01}, is text.
 func sameCount(p string) bool {
 	for i := 0; i < len(p) && (isDigit(p[i]) || p[i] == ','); i++ {
 		leading := i == 0 || p[i-1] == ','
