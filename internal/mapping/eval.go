@@ -260,5 +260,5 @@ func (v *view) Attr(name string) (any, bool) {
 		}
 		return list, true
 	}
-	return v.object.Attr(name)
+	return Lookup(v.object.Attr, name)
 }
