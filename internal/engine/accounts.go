@@ -109,10 +109,11 @@ func (c *cycle) index(ctx context.Context, r *rule) (wait time.Duration, err err
 	size := int64(c.caps.PageSize)
 	pages := func(n int64) int64 { return max(1, (n+size-1)/size) }
 	kind := string(r.def.To)
-	if !r.list.started && r.list.due <= pages(max(r.linked, c.subject.Job.LastTotal[kind])) {
+	due := r.list.due * r.queries()
+	if !r.list.started && due <= pages(max(r.linked, c.subject.Job.LastTotal[kind])) {
 		return 0, nil
 	}
-	for !r.list.started || r.list.due >= r.list.pages {
+	for !r.list.started || due >= r.list.pages {
 		page, err := lister.List(ctx, r.def.To, r.list.cursor)
 		if err != nil {
 			return c.whileReading(ctx, "list the target's accounts", err)
@@ -142,10 +143,16 @@ func (c *cycle) index(ctx context.Context, r *rule) (wait time.Duration, err err
 
 func (c *cycle) indexObject(batch *store.Batch, r *rule, o *identity.Object) {
 	doc := encodeCurrent(asCurrent(o))
-	for _, attr := range r.joining() {
+	for _, attr := range r.lookups() {
 		v, _ := o.Get(attr)
-		if text := mapping.Text(v); text != "" {
-			batch.Index = append(batch.Index, store.IndexEntry{Kind: r.def.To, Attr: attr, Value: identity.Fold(text), Anchor: o.Anchor, Doc: doc})
+		values, several := v.([]any)
+		if !several {
+			values = []any{v}
+		}
+		for _, v := range values {
+			if text := mapping.Text(v); text != "" {
+				batch.Index = append(batch.Index, store.IndexEntry{Kind: r.def.To, Attr: attr, Value: identity.Fold(text), Anchor: o.Anchor, Doc: doc})
+			}
 		}
 	}
 }
@@ -176,6 +183,13 @@ func (c *cycle) matchBlock(ctx context.Context, r *rule, items []*store.WorkItem
 			values[q.Attr] = append(values[q.Attr], identity.Fold(q.Value))
 			values[promised+q.Attr] = append(values[promised+q.Attr], r.fold(q.Attr, q.Value))
 		}
+		for _, choice := range t.Choices {
+			m := &r.set.Mappings[choice.Index]
+			for _, v := range choice.Values {
+				values[m.Target] = append(values[m.Target], identity.Fold(mapping.Text(v)))
+				values[promised+m.Target] = append(values[promised+m.Target], foldChosen(m, v))
+			}
+		}
 	}
 	found := map[string]map[string][]store.IndexEntry{}
 	for attr, vs := range values {
@@ -193,14 +207,20 @@ func (c *cycle) matchBlock(ctx context.Context, r *rule, items []*store.WorkItem
 	for i := range items {
 		w, t := items[i], tasks[i]
 		if answers[i] == nil && len(t.Match) > 0 {
-			continue // not asked: the slice ended before
+			continue // not asked: the slice ended before, and it stays to be matched
 		}
 		if err := c.judge(ctx, r, w, t, r.list.complete, answers[i], found, given, batch); err != nil {
 			return 0, err
 		}
-		batch.Work = append(batch.Work, finishItem(w, t))
 	}
-	return wait, nil
+	later, err := c.choose(ctx, r, items, tasks, found, given, batch)
+	if err != nil {
+		return 0, err
+	}
+	for i := range items {
+		batch.Work = append(batch.Work, finishItem(items[i], tasks[i]))
+	}
+	return max(wait, later), nil
 }
 
 // answer is what the target has for one question.
@@ -212,7 +232,7 @@ type answer struct {
 }
 
 // askAll asks the questions of a block of objects, several objects at once, each in the order of its priorities until
-// one has a hit. The answers of an object that could not be asked because the target wants a pause are nil.
+// one has a hit. What was asked in an earlier slice is not asked again. The answers of an object that could not be asked because the target wants a pause are nil.
 func (c *cycle) askAll(ctx context.Context, r *rule, tasks []*task, complete bool, found map[string]map[string][]store.IndexEntry) ([][]answer, time.Duration, error) {
 	answers := make([][]answer, len(tasks))
 	waits := make([]time.Duration, len(tasks))
@@ -222,6 +242,10 @@ func (c *cycle) askAll(ctx context.Context, r *rule, tasks []*task, complete boo
 	for i, t := range tasks {
 		g.Go(func() error {
 			got := []answer{}
+			if t.Unmatched {
+				answers[i] = got
+				return nil
+			}
 			for _, q := range t.Match {
 				hits, cur, wait, err := c.ask(gctx, r, q, complete, found[q.Attr][identity.Fold(q.Value)])
 				var e *connector.Error
@@ -302,10 +326,12 @@ func (c *cycle) unmatched(r *rule, w *store.WorkItem, t *task, found map[string]
 		skipTask(w, t, codeOutOfScope, "no account matches, and the rule does not allow creates")
 		return
 	}
-	if _, err := plan.New(r.set, t.Values); err != nil { // engine.R62: fails before any request
-		code, reason := failureOf(err)
-		failTask(w, t, code, reason)
-		return
+	if len(t.Choices) == 0 { // else it is looked at once the values are chosen
+		if _, err := plan.New(r.set, t.Values); err != nil { // engine.R62: fails before any request
+			code, reason := failureOf(err)
+			failTask(w, t, code, reason)
+			return
+		}
 	}
 	for _, q := range t.Match {
 		v := r.fold(q.Attr, q.Value)

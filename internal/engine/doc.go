@@ -8,6 +8,7 @@
 //	read.go        the source against the state, merged in the order of anchors (design D15)
 //	evaluate.go    one object: scope, mapping, what follows for its account
 //	accounts.go    matching: the index of accounts, filter queries, what the answers mean
+//	unique.go      values chosen among candidates: SelectUniqueValue
 //	refresh.go     accounts read before they are updated, where the settings ask for it
 //	references.go  managers and members: compared, ordered, healed (design D1, D4)
 //	guard.go       what is held back (design D6)

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
+	"io"
 	"log/slog"
 	"time"
 
@@ -36,6 +38,7 @@ type Config struct {
 	TempDir string                                                                              // for spool files; "" means the system's
 	Now     func() time.Time
 	NewID   func() string // a new GUID
+	Rand    io.Reader     // of Guid and RandomString in mappings; nil means the system's cryptographic random numbers
 	Logger  *slog.Logger
 
 	Holder string // names this process to others that want the same job
@@ -57,6 +60,9 @@ type Engine struct{ Config }
 func New(c Config) *Engine {
 	if c.Slice == 0 {
 		c.Slice = 30 * time.Second
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
 	}
 	if c.Progress == nil {
 		c.Progress = func(Progress) {}

@@ -54,6 +54,9 @@ func (e *evaluation) evaluate() (*store.WorkItem, *task, bool, error) {
 	}
 	t.Values = res.Values
 	t.Match = questions(e.rule.set, res.Values)
+	if e.known.State == store.Unlinked || e.set.OnMissingTarget == job.MissingRematch {
+		t.Choices = e.openChoices(res.Choices)
+	}
 	switch {
 	case res.IgnoreObject:
 		e.skip(w, t, codeOutOfScope, "the mapping says to ignore this object (IgnoreObjectFlow)")
@@ -351,11 +354,11 @@ func (e *evaluation) skip(w *store.WorkItem, t *task, code, reason string) {
 		t.Code = code
 	}
 	t.Reason = reason
-	t.Values, t.Match, t.Changes = nil, nil, nil
+	t.Values, t.Match, t.Choices, t.Changes = nil, nil, nil, nil
 }
 
 func (e *evaluation) fail(w *store.WorkItem, t *task, err error) {
 	w.Stage, w.Pass, w.Action = store.ToExport, passRecord, string(plan.Other)
-	t.Failed, t.After, t.Values, t.Match, t.Changes = true, t.Prior, nil, nil, nil
+	t.Failed, t.After, t.Values, t.Match, t.Choices, t.Changes = true, t.Prior, nil, nil, nil, nil
 	t.Code, t.Reason = failureOf(err)
 }

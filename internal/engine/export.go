@@ -46,6 +46,8 @@ type exporter struct {
 	kept    bool // the job has failures or held operations, so that what succeeds may have to be taken off them
 
 	escrows map[store.ObjectKey]store.Escrow // read when the first object fails
+
+	choosing sync.Mutex // held while an object chooses values anew (SelectUniqueValue)
 }
 
 // item is a work item on its way.

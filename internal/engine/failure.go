@@ -23,6 +23,7 @@ const (
 	codeManyValues      = "SchemaPropertyCanOnlyAcceptValue"
 	codeUnresolved      = "UnableToResolveReferenceAttributeValue"
 	codeNotEntitled     = "NotEffectivelyEntitled"
+	codeNotUnique       = "notUnique" // every candidate of SelectUniqueValue is taken (expressions section 9)
 )
 
 // Reasons of a quarantine (engine.R108).
@@ -127,6 +128,8 @@ func failureOf(err error) (code, reason string) {
 		return connector.CodeMandatoryMissing, err.Error()
 	case errors.Is(err, mapping.ErrManyValues):
 		return codeManyValues, err.Error()
+	case mapping.NotUnique(err):
+		return codeNotUnique, err.Error()
 	}
 	var e *connector.Error
 	if errors.As(err, &e) {

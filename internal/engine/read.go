@@ -458,7 +458,7 @@ func (b *block) match(ctx context.Context, works []*store.WorkItem, tasks []*tas
 func (b *block) evaluate(it candidate, last map[string]store.Projection) (*store.WorkItem, *task, error) {
 	c := b.cycle
 	e := &evaluation{rule: b.rule, set: c.subject.Def.Settings, anchor: it.known.Anchor, hash: it.hash, known: it.known,
-		ctx: mapping.Context{Now: c.Now, DefaultDomain: c.subject.Def.Settings.DefaultDomain}}
+		ctx: mapping.Context{Now: c.Now, Rand: c.Rand, DefaultDomain: c.subject.Def.Settings.DefaultDomain}}
 	if p, ok := last[it.known.Anchor]; ok {
 		cur, err := decodeProjection(p)
 		if err != nil {

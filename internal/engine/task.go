@@ -24,6 +24,9 @@ type task struct {
 	Values []mapping.Value
 	Match  []match.Question
 
+	Unmatched bool         // it was asked whether an account matches, and none does
+	Choices   []openChoice // values to be chosen when an account is made
+
 	Prior   store.LinkState // state of the link before
 	After   store.LinkState // and once the task has succeeded
 	Current *plan.Current   // the account as it was when the change was decided
@@ -75,17 +78,18 @@ type hash [16]byte
 // versionTask and versionCurrent change with the list of fields. A cycle that another version of the program left is
 // not continued with a work list that means something else.
 const (
-	versionTask    = 1
+	versionTask    = 2
 	versionCurrent = 1
 )
 
 func (t *task) code(c *packed.Coder) {
-	c.Flags(&t.Gone, &t.Soft, &t.Failed, &t.HoldRefs, &t.Absent, &t.Heal, &t.Repeat, &t.Follow, &t.Indexed)
+	c.Flags(&t.Gone, &t.Soft, &t.Failed, &t.HoldRefs, &t.Absent, &t.Heal, &t.Repeat, &t.Follow, &t.Indexed, &t.Unmatched)
 	c.Text(&t.Name)
 	c.Bytes(t.Hash[:])
 	packed.List(c, (*[]store.LogFigure)(&t.Scope), func(c *packed.Coder, f *store.LogFigure) { c.Text(&f.Key); c.Text(&f.Value) })
 	packed.List(c, &t.Values, codeValue)
 	packed.List(c, &t.Match, func(c *packed.Coder, q *match.Question) { c.Text(&q.Attr); c.Text(&q.Value) })
+	packed.List(c, &t.Choices, codeChoice)
 	packed.Enum(c, &t.Prior)
 	packed.Enum(c, &t.After)
 	packed.Maybe(c, &t.Current, codeCurrent)
@@ -106,6 +110,13 @@ func codeValue(c *packed.Coder, v *mapping.Value) {
 	c.Flags(&v.Ignored)
 	c.Value(&v.Value)
 	packed.List(c, &v.Refs, (*packed.Coder).Ref)
+}
+
+func codeChoice(c *packed.Coder, o *openChoice) {
+	packed.Enum(c, &o.Index)
+	packed.List(c, &o.Values, (*packed.Coder).Value)
+	c.Text(&o.Code)
+	c.Text(&o.Reason)
 }
 
 func codeCurrent(c *packed.Coder, cur *plan.Current) {

@@ -62,8 +62,8 @@ func (x *exporter) write(ctx context.Context, it *item) *result {
 // create makes an account. An item that was announced before a crash may have its account already, so the target is
 // asked first; so it is when the answer to the request is lost (scim.R63).
 func (p *pen) create(ctx context.Context) error {
-	lost := p.it.doubtful
-	for range 2 {
+	lost, refused := p.it.doubtful, false
+	for tries := 2; tries > 0; tries-- {
 		if lost {
 			if done, err := p.findMade(ctx); done || err != nil {
 				return p.unsure(ctx, err)
@@ -76,9 +76,22 @@ func (p *pen) create(ctx context.Context) error {
 		case reaction == lookAgain:
 			lost = true
 			continue
-		case reaction == taken && p.t.Indexed: // the index missed it (design D1)
-			if done, ferr := p.findTaken(ctx); done || ferr != nil {
-				return ferr
+		case reaction == taken:
+			if p.t.Indexed { // the index missed it (design D1)
+				if done, ferr := p.findTaken(ctx); done || ferr != nil {
+					return ferr
+				}
+			}
+			if lost || refused { // after a lost answer it may be this very account that has the value
+				return err
+			}
+			again, cerr := p.chooseAgain(ctx)
+			if cerr != nil {
+				return cerr
+			}
+			if refused = again; again {
+				tries++
+				continue
 			}
 		case doubtful(err):
 			return p.unsure(ctx, err)
@@ -313,6 +326,9 @@ func (p *pen) rematch(ctx context.Context) error {
 		return &connector.Error{Kind: connector.KindInvalid, Code: connector.CodeInvalidAnchor, Detail: "the account is gone from the target, and the rule does not allow creates"}
 	}
 	p.res.action, p.out.action = plan.Create, plan.Create
+	if err := p.chooseNow(ctx, make([]int, len(p.t.Choices))); err != nil {
+		return err
+	}
 	return p.send(ctx)
 }
 

@@ -40,6 +40,7 @@ type Mapping struct {
 
 	NamesSoftDeleted bool // its value is where a disable shows (engine.R79)
 	Redacted         bool // the log shows [Redact] (engine.R71)
+	Unique           bool // its value is chosen by asking the target which are taken: SelectUniqueValue
 }
 
 // IsReference tells whether the mapping writes references.
@@ -86,11 +87,10 @@ func Compile(attrs []Attribute, target *schema.Object) (*Set, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", a.Target, err))
 			continue
 		}
-		if prog.Calls("SelectUniqueValue") {
-			errs = append(errs, fmt.Errorf("%s: SelectUniqueValue cannot ask this version's targets for taken values; use an expression that is unique by itself, for instance one that joins the employee number", a.Target))
-			continue
-		}
 		m.prog, m.uses = prog, prog.Attributes()
+		if m.Unique = prog.Calls(selectUnique); m.Unique && (a.Reference != "" || a.Match > 0 || a.Apply != OnCreate) {
+			errs = append(errs, fmt.Errorf("%s: SelectUniqueValue is for a value that is written once, on create, and by which no account is looked for: set apply: create, without match", a.Target))
+		}
 		m.Redacted = prog.Calls("Redact")
 		for _, name := range prog.Attributes() {
 			if strings.EqualFold(name, IsSoftDeleted) {
@@ -122,6 +122,17 @@ func (s *Set) Matching() []*Mapping {
 	out := make([]*Mapping, len(s.matching))
 	for i, k := range s.matching {
 		out[i] = &s.Mappings[k]
+	}
+	return out
+}
+
+// Unique returns the mappings whose values are chosen among candidates (SelectUniqueValue), in the order of the rule.
+func (s *Set) Unique() []*Mapping {
+	var out []*Mapping
+	for i := range s.Mappings {
+		if s.Mappings[i].Unique {
+			out = append(out, &s.Mappings[i])
+		}
 	}
 	return out
 }

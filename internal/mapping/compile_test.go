@@ -63,12 +63,28 @@ func TestCompileTellsWhatIsWrongWithEachMapping(t *testing.T) {
 	}
 }
 
-func TestSelectUniqueValueIsRefused(t *testing.T) {
-	const want = "userName: SelectUniqueValue cannot ask this version's targets for taken values; " +
-		"use an expression that is unique by itself, for instance one that joins the employee number"
-	_, err := Compile([]Attribute{{Target: "userName", Expression: "SelectUniqueValue([a], [b])"}}, target)
-	if err == nil || err.Error() != want {
-		t.Errorf("error %v, want %s", err, want)
+func TestSelectUniqueValueIsForWhatIsWrittenOnce(t *testing.T) { // engine.R58, expressions section 7
+	const want = "userName: SelectUniqueValue is for a value that is written once, on create, and by which no account is looked for: " +
+		"set apply: create, without match"
+	const text = "SelectUniqueValue([a], [b])"
+	tests := []struct {
+		name string
+		attr Attribute
+		ok   bool
+	}{
+		{"on create", Attribute{Expression: text, Apply: OnCreate}, true},
+		{"always", Attribute{Expression: text}, false},
+		{"on a joining attribute", Attribute{Expression: text, Apply: OnCreate, Match: 1}, false},
+		{"as a reference", Attribute{Reference: text, Apply: OnCreate}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.attr.Target = "userName"
+			_, err := Compile([]Attribute{tt.attr}, target)
+			if tt.ok && err != nil || !tt.ok && (err == nil || err.Error() != want) {
+				t.Errorf("error %v, want one: %t", err, !tt.ok)
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package mapping
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -25,13 +26,24 @@ type Value struct {
 // Context is what an evaluation may use beside the object.
 type Context struct {
 	Now           func() time.Time
+	Rand          io.Reader // of Guid and RandomString; without it they fail
 	DefaultDomain string
 }
 
 // Result is the outcome of all mappings for one object.
 type Result struct {
 	Values       []Value
-	IgnoreObject bool // the object is to be skipped in this cycle
+	Choices      []Choice // mappings whose value is still to be chosen; in Values they are ignored until then
+	IgnoreObject bool     // the object is to be skipped in this cycle
+}
+
+// Settle puts a chosen value in the place of an open choice.
+func Settle(values []Value, index int, v any) {
+	for i := range values {
+		if values[i].Index == index {
+			values[i].Value, values[i].Ignored = v, false
+		}
+	}
 }
 
 // ErrManyValues is the cause of engine.R67: several values for a single-valued attribute.
@@ -41,7 +53,7 @@ var ErrManyValues = errors.New("several values for an attribute that takes one")
 // mappings that name IsSoftDeleted are evaluated, for objects that are gone from the source (design 6.2).
 // The error joins one error per mapping that failed; each names its target attribute.
 func (s *Set) Eval(o *identity.Object, softDeleted, onlySoftDeleted bool, c Context) (Result, error) {
-	env := expr.Env{Attributes: &view{object: o, softDeleted: softDeleted}, Now: c.Now, DefaultDomain: c.DefaultDomain}
+	env := expr.Env{Attributes: &view{object: o, softDeleted: softDeleted}, Now: c.Now, Rand: c.Rand, DefaultDomain: c.DefaultDomain}
 	res := Result{Values: make([]Value, 0, len(s.Mappings))}
 	var errs []error
 	for i := range s.Mappings {
@@ -65,6 +77,13 @@ func (m *Mapping) eval(v *Value, o *identity.Object, env *expr.Env, res *Result)
 	}
 	if raw, ok := m.direct(o); ok {
 		v.Refs = references(raw)
+		return nil
+	}
+	if m.Unique {
+		c, open := m.choose(v.Index, env)
+		if v.Ignored = open; open {
+			res.Choices = append(res.Choices, c)
+		}
 		return nil
 	}
 	got, err := m.prog.Eval(env)
