@@ -41,6 +41,9 @@ func connectors() map[string]connectorType {
 		"directory": {
 			Summary:  "Rollcall's own directory of people and groups; knows assignments and what changed.",
 			Settings: dirconn.Settings(),
+			Schema: func(map[string]any) schema.Schema {
+				return dirconn.WithOriginalName(directory.BuiltinSchema())
+			},
 			Source: func(_ context.Context, _ map[string]any, env connector.Env, p parts) (connector.Source, error) {
 				return dirconn.NewSource(p.Dir, env), nil
 			},

@@ -279,7 +279,7 @@ func acceptRef(op string, d definition, v any) (any, error) {
 // Schema describes users and groups with the attributes every directory has and the own extensions that have been
 // written so far.
 func schemaOf(c *catalogue, extensions []string) schema.Object {
-	o := schema.Object{Kind: c.kind}
+	o := schema.Object{Kind: c.kind, OwnPrefix: ExtensionPrefix}
 	for _, d := range c.order {
 		o.Attributes = append(o.Attributes, d.Attribute)
 	}
@@ -287,6 +287,14 @@ func schemaOf(c *catalogue, extensions []string) schema.Object {
 		o.Attributes = append(o.Attributes, text(name).Attribute)
 	}
 	return o
+}
+
+// BuiltinSchema describes users and groups with the attributes that every directory has, whatever is in it.
+func BuiltinSchema() schema.Schema {
+	return schema.Schema{
+		schemaOf(newCatalogue(identity.User, AccountEnabled, userAttributes()), nil),
+		schemaOf(newCatalogue(identity.Group, SecurityEnabled, groupAttributes()), nil),
+	}
 }
 
 // maxKey bounds what is kept of a value in an index, in bytes: PostgreSQL refuses index rows above some 2,700.

@@ -8,6 +8,8 @@ const (
 	nameIsPresent     = "IsPresent"
 	nameSelectUnique  = "SelectUniqueValue"
 	nameRedact        = "Redact"
+	nameCoalesce      = "Coalesce"
+	nameIgnoreIfEmpty = "IgnoreFlowIfNullOrEmpty"
 )
 
 func logicFunctions() []Function {
@@ -41,7 +43,7 @@ func logicFunctions() []Function {
 			},
 		},
 		{
-			Name:   "Coalesce",
+			Name:   nameCoalesce,
 			Params: []Param{required("source", TypeAny).repeated()},
 			Result: "Any",
 			Lazy:   true,
@@ -63,7 +65,7 @@ func logicFunctions() []Function {
 			},
 		},
 		{
-			Name:   "IgnoreFlowIfNullOrEmpty",
+			Name:   nameIgnoreIfEmpty,
 			Params: []Param{required("expression", TypeAny)},
 			Result: "Any",
 			Lazy:   true,

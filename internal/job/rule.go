@@ -154,11 +154,13 @@ func (c *ruleCheck) attribute(path string, a *mapping.Attribute) {
 		c.expression(path+".expression", a, p, attr, isKnown)
 	}
 	if p := c.compile(path+".reference", a.Reference); p != nil {
-		c.sourceNames(path+".reference", p.Attributes())
-		if isKnown && attr.Type != schema.Reference {
-			c.errorf(path+".reference", "expression: "+quoted(a.Reference),
-				"%s takes no reference to another object", a.Target)
-		}
+		c.references(path+".reference", a, p, attr, isKnown)
+	}
+	c.fallback(path, a, attr, isKnown)
+	c.password(path, a)
+	if a.FlowNull && a.Apply == mapping.OnCreate {
+		c.warnf(path+".flowNull", "leave it out, or apply: create",
+			"%s is written on create only, and flowNull clears it in updates", a.Target) // engine.R64
 	}
 	if a.FlowNull && (a.Match > 0 || isKnown && attr.Required) {
 		c.warnf(path+".flowNull", "leave flowNull out",
@@ -177,6 +179,9 @@ func (c *ruleCheck) targetAttribute(path string, a *mapping.Attribute) (schema.A
 			c.errorf(path+".target", "leave it out", "%s can only be read", a.Target) // engine.R2
 		}
 		return attr, true
+	}
+	if c.target.Own(a.Target) {
+		return schema.Attribute{}, false
 	}
 	names := make([]string, len(c.target.Attributes))
 	for i, t := range c.target.Attributes {
@@ -217,16 +222,7 @@ func (c *ruleCheck) joining(path string, a *mapping.Attribute, attr schema.Attri
 	if !isKnown || attr.Filterable {
 		return
 	}
-	var can []string
-	for _, t := range c.target.Attributes {
-		if t.Filterable {
-			can = append(can, t.Name)
-		}
-	}
-	hint := "match on " + strings.Join(can, " or ")
-	if len(can) == 0 {
-		hint = ""
-	}
+	hint := c.searchable("match on ")
 	if c.target.Open {
 		c.warnf(path, hint, "the target may not be able to search for %s", a.Target)
 	} else {
@@ -266,39 +262,6 @@ func (c *ruleCheck) compile(path, text string) *expr.Program {
 	return nil
 }
 
-func (c *ruleCheck) expression(path string, a *mapping.Attribute, p *expr.Program, attr schema.Attribute, isKnown bool) {
-	names := p.Attributes()
-	c.sourceNames(path, names)
-	c.disables = c.disables || slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, softDeleted) })
-	if isKnown && attr.Type == schema.Reference {
-		c.errorf(path, "reference: "+quoted(a.Expression),
-			"%s refers to another object and takes a reference, not an expression", a.Target)
-	}
-	if p.Calls("SelectUniqueValue") {
-		if a.Match > 0 {
-			c.errorf(path, "match on another attribute", "SelectUniqueValue cannot stand on the joining attribute %s",
-				a.Target) // engine.R58
-		}
-		if a.Apply != mapping.OnCreate {
-			c.errorf(path, "apply: create", "SelectUniqueValue would look for a new value in every cycle")
-		}
-	}
-	if c.job.Settings.Scope == ScopeAll {
-		for _, f := range roleFunctions {
-			if p.Calls(f) {
-				c.warnf(path, "scope: assigned", "%s yields nothing with scope all", f) // design D17
-			}
-		}
-	}
-	if c.source == nil || !isKnown || attr.MultiValued || len(names) != 1 {
-		return
-	}
-	if from, ok := c.source.Attribute(names[0]); ok && from.MultiValued && isDirect(a.Expression, names[0]) {
-		c.errorf(path, fmt.Sprintf("take one of them: Item([%s], 1)", names[0]),
-			"%s can only accept one value, and %s has several", a.Target, names[0]) // engine.R67
-	}
-}
-
 // sourceNames checks that the source has the attributes.
 func (c *ruleCheck) sourceNames(path string, names []string) {
 	if c.source == nil {
@@ -309,7 +272,7 @@ func (c *ruleCheck) sourceNames(path string, names []string) {
 		has = append(has, a.Name)
 	}
 	for _, name := range names {
-		if c.hasSource(name, has) {
+		if c.hasSource(name, has) || c.source.Own(name) {
 			continue
 		}
 		if near := Nearest(name, has); !c.source.Open {
@@ -337,6 +300,9 @@ func (c *ruleCheck) hasSource(name string, has []string) bool {
 // filter checks the rule's scoping filter.
 func (c *ruleCheck) filter() {
 	path, f := c.path+".filter", c.rule.Filter
+	if len(f.CategoryFilterGroups) > 0 {
+		c.warnf(path+".categoryFilterGroups", "", "categoryFilterGroups is kept for export and filters nothing") // scoping Q-11
+	}
 	p, err := scope.CompileWith(f, scope.Options{MultiValued: c.multiValued})
 	var refused scope.Errors
 	switch {
@@ -385,16 +351,6 @@ func clausePath(path string, input bool, group, clause int) string {
 		path = fmt.Sprintf("%s[%d]", path, clause)
 	}
 	return path
-}
-
-// isDirect tells whether the expression is nothing but the attribute.
-func isDirect(text, name string) bool {
-	inner, ok := strings.CutPrefix(strings.TrimSpace(text), "[")
-	if !ok {
-		return false
-	}
-	inner, ok = strings.CutSuffix(inner, "]")
-	return ok && strings.TrimSpace(inner) == name
 }
 
 // canonicalTarget brings the spellings of a target attribute to one form: a SCIM path without regard to case and

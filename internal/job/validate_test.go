@@ -192,7 +192,8 @@ func TestValidate(t *testing.T) {
 			user(j).Attributes[0].Apply = mapping.OnCreate
 		}, []string{"rules[0].attributes[0].expression: error: SelectUniqueValue cannot stand on the joining attribute userName"}},
 		{"SelectUniqueValue is for creation", add(mapping.Attribute{Target: "title", Expression: `SelectUniqueValue([mail], [jobTitle])`}), []string{
-			"rules[0].attributes[4].expression: error: SelectUniqueValue would look for a new value in every cycle"}},
+			"rules[0].attributes[4].expression: error: SelectUniqueValue would look for a new value in every cycle",
+			"rules[0].attributes[4].expression: error: the target cannot search for title, by which SelectUniqueValue finds out what is taken"}},
 		{"a broken expression has its place", add(mapping.Attribute{Target: "title", Expression: "Lower([jobTitle])"}), []string{
 			"rules[0].attributes[4].expression: error: "}},
 		{"unknown source attribute", add(mapping.Attribute{Target: "title", Expression: "Join(\"\", [jobTitel], [mail])"}), []string{

@@ -226,6 +226,12 @@ func coerceAll(list []any, def schema.Attribute) (any, error) {
 	return out, nil
 }
 
+// Fits tells whether a value can be written to an attribute: the error is the one that it would fail with.
+func Fits(v any, def schema.Attribute) error {
+	_, err := coerce(v, def)
+	return err
+}
+
 // Typed gives a text of the configuration, such as a default, in the type of the target attribute, so that it compares
 // equal to the same value from a source. A text that is none of that type stays as it is: the target may know it.
 func (m *Mapping) Typed(text string) any {

@@ -2,7 +2,11 @@
 // engine.R1-R3 and RFC 7643 section 2.2 define them. It holds facts only; nothing here reads or writes a system.
 package schema
 
-import "github.com/rollcall-id/rollcall/internal/identity"
+import (
+	"strings"
+
+	"github.com/rollcall-id/rollcall/internal/identity"
+)
 
 // Type is the type of an attribute's values (engine.R2).
 type Type string
@@ -39,7 +43,13 @@ func (a Attribute) Untyped() bool { return a.Type == String && !a.Known }
 type Object struct {
 	Kind       identity.Kind
 	Attributes []Attribute
-	Open       bool // attributes beyond the list may exist, so an unknown name is a warning and not an error
+	Open       bool   // attributes beyond the list may exist, so an unknown name is a warning and not an error
+	OwnPrefix  string // names that start so are those of an organisation's own attributes, which no list can have; "" for none
+}
+
+// Own tells whether a name is one of an organisation's own attributes.
+func (o *Object) Own(name string) bool {
+	return o.OwnPrefix != "" && len(name) > len(o.OwnPrefix) && strings.HasPrefix(name, o.OwnPrefix)
 }
 
 // Attribute returns the attribute with this name.

@@ -50,6 +50,18 @@ func TestAttributesAreFoundByTheirExactName(t *testing.T) {
 	}
 }
 
+func TestOwnAttributesAreKnownByTheirPrefix(t *testing.T) {
+	o := Object{Kind: identity.User, OwnPrefix: "extension_"}
+	for name, want := range map[string]bool{"extension_badge": true, "extension_": false, "badge": false, "Extension_badge": false} {
+		if got := o.Own(name); got != want {
+			t.Errorf("Own(%q) = %t, want %t", name, got, want)
+		}
+	}
+	if (&Object{}).Own("x") {
+		t.Error("an attribute is taken for an own one where there are none")
+	}
+}
+
 func TestUntyped(t *testing.T) {
 	tests := []struct {
 		name string

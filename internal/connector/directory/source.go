@@ -56,10 +56,15 @@ func (s *Source) Schema(ctx context.Context) (schema.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	if users, ok := out.Object(identity.User); ok {
+	return WithOriginalName(out), nil
+}
+
+// WithOriginalName adds to a schema of the directory the attribute that only the source has.
+func WithOriginalName(s schema.Schema) schema.Schema {
+	if users, ok := s.Object(identity.User); ok {
 		users.Attributes = append(users.Attributes, schema.Attribute{Name: originalName, ReadOnly: true, FoldCase: true})
 	}
-	return out, nil
+	return s
 }
 
 // extensionPrefix starts the names of an organisation's own attributes.
