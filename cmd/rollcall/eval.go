@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ import (
 type evalOptions struct {
 	Attrs   []string
 	Domain  string
+	Taken   []string
 	Explain bool
 }
 
@@ -37,6 +39,7 @@ func newEvalCommand(c *cli) *cobra.Command {
 	f := cmd.Flags()
 	f.StringArrayVar(&o.Attrs, "attr", nil, "an attribute of the source object: `name=text` or name:=JSON; may be repeated")
 	f.StringVar(&o.Domain, "default-domain", "", "`DOMAIN` that DefaultDomain() gives")
+	f.StringArrayVar(&o.Taken, "taken", nil, "a `VALUE` that SelectUniqueValue finds taken, without regard to case; may be repeated")
 	f.BoolVar(&o.Explain, "explain", false, "show the value of every part")
 	return cmd
 }
@@ -89,6 +92,13 @@ func eval(c *cli, text string, o evalOptions) error {
 	}
 	env := &expr.Env{Attributes: attrs, Now: c.Now, Rand: rand.Reader, DefaultDomain: o.Domain,
 		Warn: func(m string) { doc.Warnings = append(doc.Warnings, m) }}
+	if len(o.Taken) > 0 {
+		env.Exists = func(v string) (bool, error) {
+			return slices.ContainsFunc(o.Taken, func(t string) bool { return strings.EqualFold(t, v) }), nil
+		}
+	} else if prog.Calls("SelectUniqueValue") {
+		doc.Warnings = append(doc.Warnings, "no target is asked, so every value counts as free; --taken VALUE says which are taken")
+	}
 	var value any
 	var trace *expr.Step
 	if o.Explain {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-id/rollcall/internal/appfile"
+	"github.com/rollcall-id/rollcall/internal/vectors"
 	"github.com/rollcall-id/rollcall/internal/view"
 )
 
@@ -18,7 +19,8 @@ func newValidateCommand(c *cli) *cobra.Command {
 		Use:   "validate -f FILE",
 		Short: "Check app files, and report everything that is wrong with them",
 		Long: `Check app files, and report everything that is wrong with them, each with file, line and column. Nothing is stored and
-no system is asked. The exit code is 2 when a file cannot be used; warnings alone leave it at 0.`,
+no system is asked. The tests that an app file names are run. The exit code is 2 when a file cannot be used or a test fails;
+warnings alone leave it at 0.`,
 		GroupID: groupJobs,
 		Args:    arguments("[FILE...]"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -45,6 +47,9 @@ func validate(c *cli, files []string) error {
 		f, err := appfile.Load(name, appFileOptions())
 		if err == nil {
 			result.Problems = append(result.Problems, f.Warnings...)
+			if err = result.runTests(c, name, f); err != nil {
+				return err
+			}
 			continue
 		}
 		result.Valid = false
@@ -71,6 +76,53 @@ func validate(c *cli, files []string) error {
 		return &exitError{code: exitUsage}
 	}
 	return nil
+}
+
+// runTests runs the tests that an app file names. What is wrong with them, and every case that fails, is a problem.
+func (v *validation) runTests(c *cli, name string, f *appfile.File) error {
+	tests, err := appTests(name, f)
+	for _, e := range leaves(err) {
+		p := appfile.Problem{File: name, Severity: appfile.Error, Message: e.Error()}
+		if at, ok := errors.AsType[*vectors.Problem](e); ok {
+			p.File, p.Line, p.Column, p.Message = at.File, at.Line, 1, at.Message
+		}
+		v.Valid, v.Problems = false, append(v.Problems, p)
+	}
+	if err != nil {
+		return nil //nolint:nilerr // it is among the problems
+	}
+	report := testReport{}
+	for _, t := range tests {
+		if err := t.run(c, &report); err != nil {
+			return err
+		}
+	}
+	for _, t := range report.Failures {
+		v.Valid, v.Problems = false, append(v.Problems, appfile.Problem{File: t.File, Line: t.Line, Column: 1, Severity: appfile.Error,
+			Message: fmt.Sprintf("the test %s fails: expected %s, actual %s", t.ID, t.Expected, t.Actual)})
+	}
+	return nil
+}
+
+// leaves takes joined errors apart, the mistakes of a file of test vectors among them.
+func leaves(err error) []error {
+	if err == nil {
+		return nil
+	}
+	var out []error
+	if ps, ok := err.(vectors.Problems); ok {
+		for _, p := range ps {
+			out = append(out, p)
+		}
+		return out
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range many.Unwrap() {
+			out = append(out, leaves(e)...)
+		}
+		return out
+	}
+	return []error{err}
 }
 
 func withWarnings(ps appfile.Problems) string {

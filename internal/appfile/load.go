@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,8 @@ type Options struct {
 	Connectors map[string]ConnectorInfo
 	Template   func(id string) (*gallery.Template, error) // gallery.Get, but for tests
 	File       string                                     // name of the file in problems; Load sets it
+
+	files bool // the file is read from its place, so the files it names must be there
 }
 
 // ConnectorInfo is what is known of a connector without opening it.
@@ -75,7 +78,7 @@ func Load(path string, opts Options) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("app file %s: find its directory: %w", path, err)
 	}
-	opts.File = path
+	opts.File, opts.files = path, true
 	return Parse(data, dir, opts)
 }
 
@@ -106,6 +109,7 @@ func Parse(data []byte, dir string, opts Options) (*File, error) {
 		f.TargetSchema = t.Schema()
 	}
 	d.validate(f)
+	d.tests(f.Job)
 	problems := d.problems.sorted()
 	if len(problems.Errors()) > 0 {
 		return nil, problems
@@ -190,6 +194,30 @@ func (d *decoder) validate(f *File) {
 				n := d.document.find(path)
 				d.at(n, Error, path, err.Error(), "")
 			}
+		}
+	}
+}
+
+// tests looks whether the files with test vectors are there. A stored app file may have been moved away from them.
+func (d *decoder) tests(j job.Job) {
+	for i, name := range j.Tests {
+		path := fmt.Sprintf("tests[%d]", i)
+		n := d.document.find(path)
+		if strings.TrimSpace(name) == "" {
+			d.errorf(n, path, "tests: [mappings_test.json]", "a file of tests has no name")
+			continue
+		}
+		if !d.opts.files {
+			continue
+		}
+		info, err := os.Stat(j.TestFile(name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			d.errorf(n, path, "paths start from the folder of the app file", "there is no file %s", name)
+		case err != nil:
+			d.errorf(n, path, "", "the file %s cannot be read: %v", name, err)
+		case info.IsDir():
+			d.errorf(n, path, "name the files in it", "%s is a folder", name)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"path/filepath"
 	"time"
 
 	"github.com/rollcall-id/rollcall/internal/identity"
@@ -20,6 +21,14 @@ type Job struct {
 	Tests       []string // files with test vectors, relative to Dir
 	Rules       []Rule
 	Dir         string // directory that relative paths start from
+}
+
+// TestFile is where a file of Tests is.
+func (j Job) TestFile(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(j.Dir, name)
 }
 
 // End is one end of a job: a connector with its settings as the app file gives them, secrets still references.

@@ -10,6 +10,9 @@ import (
 type World struct {
 	Now  func() time.Time // where the case gives no time of its own
 	Rand io.Reader        // of Guid and RandomString
+
+	// Rules are those of the app file that names the tests, for cases that run a rule; nil without an app file.
+	Rules map[string]Rule
 }
 
 // Failure is a case whose result is not the expected one.

@@ -4,6 +4,6 @@
 //
 // It is not for testing whole jobs: that is what `rollcall plan` is for.
 //
-// Read load.go for the form of a file, case.go for how a case is run, and expression.go, scoping.go and scim.go for each
-// kind of case; value.go compares and shows values.
+// Read load.go for the form of a file, case.go for how a case is run, and expression.go, scoping.go, rule.go and scim.go for
+// each kind of case; value.go compares and shows values.
 package vectors

@@ -19,14 +19,17 @@ const tries = 20
 type expressionCase struct {
 	Expression string
 	Attributes map[string]json.RawMessage
-	Context    struct {
-		Now                *time.Time
-		Existing           []string
-		AppRoleAssignments json.RawMessage
-		DefaultDomain      string
-	}
-	Want json.RawMessage
-	Log  *string
+	Context    surroundings
+	Want       json.RawMessage
+	Log        *string
+}
+
+// surroundings are what a case may give beside the attributes.
+type surroundings struct {
+	Now                *time.Time
+	Existing           []string
+	AppRoleAssignments json.RawMessage
+	DefaultDomain      string
 }
 
 func parseExpression(raw []byte) (func(World) error, error) {

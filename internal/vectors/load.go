@@ -14,6 +14,7 @@ import (
 type Case struct {
 	ID   string // unique in its file
 	Line int    // where it begins, from 1
+	Rule string // rule of an app file that it runs, "" for none
 	run  func(World) error
 }
 
@@ -40,7 +41,8 @@ func (ps Problems) Error() string {
 }
 
 // Load reads a file of vectors: a JSON list of cases. What a case is follows from its keys: one with "expression" tests
-// the mapping language, one with "filter" or "graph" a scoping filter, one with "kind" and "input" SCIM. A key that no
+// the mapping language, one with "filter" or "graph" a scoping filter, one with "rule" a whole rule of an app file, one with
+// "kind" and "input" SCIM. A key that no
 // case of its kind has is a mistake, so that a misspelt one does not make a test that cannot fail. name is that of the
 // file, for messages. The error is Problems.
 func Load(name string, data []byte) ([]Case, error) {
@@ -161,6 +163,7 @@ func parse(raw []byte) (Case, error) {
 		{"filter", []string{"filter", "attributes"}, parseScoping},
 		{"graph", []string{"graph", "attributes"}, parseScoping},
 		{"kind", []string{"kind", "input", "resource"}, parseSCIM},
+		{"rule", []string{"rule", "attributes", "context"}, parseRule},
 	}
 	for _, k := range kinds {
 		if _, ok := keys[k.key]; !ok {
@@ -185,7 +188,10 @@ func parse(raw []byte) (Case, error) {
 			return c, err
 		}
 		c.run = run
-		return c, nil
+		if k.key == "rule" {
+			err = json.Unmarshal(keys["rule"], &c.Rule)
+		}
+		return c, err
 	}
-	return c, errors.New("what is tested is missing: \"expression\", \"filter\", \"graph\", or \"kind\" with \"input\"")
+	return c, errors.New("what is tested is missing: \"expression\", \"filter\", \"graph\", \"rule\", or \"kind\" with \"input\"")
 }

@@ -113,7 +113,7 @@ func TestLoadReportsEveryMistake(t *testing.T) {
   {"id": "i", "expression": "[a]", "want": {"int": 7}}
 ]`, `x.json:2: a case is an object: {"id": …, "want": …}
 x.json:3: "id" is missing; every case has a text of its own by which it is named
-x.json:4: a: what is tested is missing: "expression", "filter", "graph", or "kind" with "input"
+x.json:4: a: what is tested is missing: "expression", "filter", "graph", "rule", or "kind" with "input"
 x.json:5: b: unknown key "attribute"; a case with "expression" has id, want, expression, attributes, context, log
 x.json:5: b: unknown key "wanted"; a case with "expression" has id, want, expression, attributes, context, log
 x.json:5: b: "want" is missing: the result that is expected
