@@ -39,6 +39,16 @@ func (e *evaluation) evaluate() (*store.WorkItem, *task, bool, error) {
 		ok, err := e.left(w, t)
 		return w, t, ok, err
 	}
+	managed := e.known.State == store.Active || e.known.State == store.Disabled
+	read, err := e.rule.filter.Reads(mapping.View(e.object))
+	switch {
+	case err != nil:
+		e.fail(w, t, fmt.Errorf("input filter: %w", err))
+		return w, t, managed, nil
+	case !read: // scoping Q-11: neither provisioned nor deprovisioned
+		e.skip(w, t, codeOutOfScope, "passed over: no input filter lets it in; what is there stays as it is")
+		return w, t, managed, nil
+	}
 	in, err := e.inScope(t)
 	if err != nil {
 		e.fail(w, t, err)

@@ -162,3 +162,50 @@ func TestProtectionOfALinkedAccount(t *testing.T) {
 func inKind() scope.Group {
 	return scope.Group{Clauses: []scope.Clause{{Attribute: "kind", Operator: "EQUALS", Values: []string{"app"}}}}
 }
+
+func TestInputFiltersPassObjectsOver(t *testing.T) { // scoping Q-11, engine.R42
+	for _, feed := range []bool{false, true} {
+		rules := func(rules []job.Rule) []job.Rule {
+			for i := range rules {
+				if rules[i].Name == "users" {
+					rules[i].Filter = scope.Filter{InputFilterGroups: []scope.Group{inSales()}}
+				}
+			}
+			return rules
+		}
+		w := newWorld(t, setup{feed: feed, rules: rules})
+		w.source.Put(user("ann", "department", "Sales"), user("bob", "department", "Ops"), user("cec", "department", "Sales"), group("g", "ann", "cec"))
+		rep := w.run()
+		want(t, rep, store.Counts{Created: 3, Skipped: 1})
+		if got := w.codeOf(rep, "bob"); got != "other skipped EntrySynchronizationSkipped" {
+			t.Errorf("record of bob: %s", got)
+		}
+		w.steady()
+
+		// Who does not pass any more keeps the account as it is, and the memberships.
+		w.source.Put(user("ann", "department", "Ops", "title", "Boss"))
+		rep = w.run()
+		if calls := w.writes(); len(calls) > 0 || rep.Counts.Skipped != 1 {
+			t.Errorf("feed %t: counts %+v, writes: %s", feed, rep.Counts, show(calls))
+		}
+		if a := w.account(identity.User, "ann"); a["active"] != true || a["title"] != nil || w.linkOf("ann") != store.Active {
+			t.Errorf("feed %t: ann is %v, link %v", feed, a, w.linkOf("ann"))
+		}
+		w.steady()
+		if got := w.cycleInitial(); len(got) > 0 {
+			t.Errorf("an initial cycle wrote: %s", show(got))
+		}
+
+		// Who passes again is brought up to date; who leaves the source is deleted whether the filter passes them or not.
+		w.source.Put(user("ann", "department", "Sales", "title", "Boss"), user("cec", "department", "Ops"))
+		w.run()
+		if a := w.account(identity.User, "ann"); a["title"] != "Boss" {
+			t.Errorf("feed %t: ann is %v", feed, a)
+		}
+		w.source.Remove(identity.User, "cec")
+		w.source.Put(group("g", "ann"))
+		if rep = w.run(); rep.Counts.Deleted != 1 || w.account(identity.User, "cec") != nil {
+			t.Errorf("feed %t: counts %+v, cec is %v", feed, rep.Counts, w.account(identity.User, "cec"))
+		}
+	}
+}
