@@ -110,15 +110,15 @@ func leaves(err error) []error {
 		return nil
 	}
 	var out []error
-	if ps, ok := err.(vectors.Problems); ok {
-		for _, p := range ps {
-			out = append(out, p)
-		}
-		return out
-	}
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range many.Unwrap() {
 			out = append(out, leaves(e)...)
+		}
+		return out
+	}
+	if ps, ok := errors.AsType[vectors.Problems](err); ok {
+		for _, p := range ps {
+			out = append(out, p)
 		}
 		return out
 	}

@@ -43,6 +43,12 @@ type Lister interface {
 	List(ctx context.Context, kind identity.Kind, cursor string) (Page, error)
 }
 
+// Reserver is a Target that keeps values for objects that it does not show, such as deleted ones that can be restored.
+type Reserver interface {
+	// Reserved tells whether a create with this value would be refused although Find finds nothing. It makes no call.
+	Reserved(ctx context.Context, kind identity.Kind, attr, value string) (bool, error)
+}
+
 // Page is one page of a listing.
 type Page struct {
 	Objects []*identity.Object

@@ -200,6 +200,28 @@ func attrsOf(names []string) (out identity.Attrs) {
 	return out
 }
 
+func TestNamesInTheRecycleBinAreReserved(t *testing.T) {
+	onBoth(t, func(w *world) {
+		w.user("Ada", "mail", "ada@example.com")
+		w.must(w.DeleteUser(w.ctx(), w.user("Cid", "mail", "cid@example.com")))
+		for _, c := range []struct {
+			kind        identity.Kind
+			attr, value string
+			want        bool
+		}{
+			{identity.User, "userPrincipalName", "CID@example.com", true},
+			{identity.User, "userPrincipalName", "ada@example.com", false}, // which Find shows
+			{identity.User, "userPrincipalName", "bob@example.com", false},
+			{identity.User, "mail", "cid@example.com", false}, // which several may have
+			{identity.Group, "displayName", "Cid", false},
+		} {
+			got, err := w.Reserved(w.ctx(), c.kind, c.attr, c.value)
+			w.must(err)
+			w.same(c.attr+" "+c.value, c.want, got)
+		}
+	})
+}
+
 func TestFindUsesTheCaseRuleOfTheAttribute(t *testing.T) {
 	onBoth(t, func(w *world) {
 		long := strings.Repeat("ä", 300)

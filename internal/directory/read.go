@@ -233,6 +233,17 @@ func (d *Directory) Find(ctx context.Context, kind identity.Kind, attr, value st
 	return d.findByReading(ctx, c, def, value, limit)
 }
 
+// Reserved tells whether an object in the recycle bin has a value that no other may take: a userPrincipalName.
+func (d *Directory) Reserved(ctx context.Context, kind identity.Kind, attr, value string) (bool, error) {
+	c, err := d.catalogue("look into the recycle bin", kind)
+	if err != nil || attr != UserPrincipalName || kind != identity.User {
+		return false, err
+	}
+	def, _ := c.definition(attr)
+	found, err := d.entries(ctx, c, `upn_key = $2 AND deleted <> 0`, 1, def.key(value))
+	return len(found) > 0, err
+}
+
 // ObjectID is the name under which the id of an object can be looked up (engine: exists for every source).
 const ObjectID = "objectId"
 

@@ -188,7 +188,7 @@ func TestInputFiltersPassObjectsOver(t *testing.T) { // scoping Q-11, engine.R42
 		if calls := w.writes(); len(calls) > 0 || rep.Counts.Skipped != 1 {
 			t.Errorf("feed %t: counts %+v, writes: %s", feed, rep.Counts, show(calls))
 		}
-		if a := w.account(identity.User, "ann"); a["active"] != true || a["title"] != nil || w.linkOf("ann") != store.Active {
+		if a := w.account(identity.User, "ann"); !w.active("ann") || a["title"] != nil || w.linkOf("ann") != store.Active {
 			t.Errorf("feed %t: ann is %v, link %v", feed, a, w.linkOf("ann"))
 		}
 		w.steady()

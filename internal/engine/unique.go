@@ -228,6 +228,9 @@ func (ch *chooser) ask(ctx context.Context, questions []match.Question) (time.Du
 			}
 			down.end()
 			hits[i] = got
+			if len(got) == 0 {
+				answers[i].taken, answers[i].err = ch.reserved(gctx, r, q.Attr, q.Value)
+			}
 			return nil
 		})
 	}
@@ -239,13 +242,22 @@ func (ch *chooser) ask(ctx context.Context, questions []match.Question) (time.Du
 			continue
 		}
 		var err error
-		answers[i].taken = len(hits[i]) > 0
+		answers[i].taken = answers[i].taken || len(hits[i]) > 0
 		if answers[i].owner, err = ch.owner(ctx, r, hits[i], ch.given); err != nil {
 			return 0, err
 		}
 		ch.known[q] = answers[i]
 	}
 	return slices.Max(waits), nil
+}
+
+// reserved asks a target that keeps values of objects that it does not show.
+func (c *cycle) reserved(ctx context.Context, r *rule, attr, value string) (bool, error) {
+	keeper, ok := c.subject.Target.(connector.Reserver)
+	if !ok {
+		return false, nil
+	}
+	return keeper.Reserved(ctx, r.def.To, attr, value)
 }
 
 // chooseNow chooses for an account that turns out to be made only while exporting: its choices are open, from the
@@ -304,8 +316,11 @@ func (p *pen) isTaken(ctx context.Context, m *mapping.Mapping, v any) (bool, err
 	if err != nil {
 		return false, err
 	}
+	if len(hits) == 0 {
+		return p.reserved(ctx, p.r, m.Target, mapping.Text(v))
+	}
 	owner, err := p.owner(ctx, p.r, hits, nil)
-	return len(hits) > 0 && owner != p.it.Anchor, err
+	return owner != p.it.Anchor, err
 }
 
 // chooseAgain chooses other values for a create that the target refused because a value is taken: one that was free

@@ -114,12 +114,13 @@ func (c *ruleCase) object() (o *identity.Object, soft bool, err error) {
 	o = &identity.Object{}
 	for _, name := range attributes.Names() {
 		v, _ := attributes.Attr(name)
+		flag, isFlag := v.(bool)
 		switch {
 		case strings.EqualFold(name, mapping.IsSoftDeleted):
-			soft = v == true
+			soft = isFlag && flag
 			continue
 		case strings.EqualFold(name, mapping.AccountEnabled):
-			o.Disabled = v == false
+			o.Disabled = isFlag && !flag
 		case strings.EqualFold(name, mapping.ObjectID):
 			o.Anchor = mapping.Text(v)
 			continue

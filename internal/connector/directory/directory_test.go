@@ -26,6 +26,7 @@ import (
 var (
 	_ connected.Reader = (*directory.Directory)(nil)
 	_ connected.Writer = (*directory.Directory)(nil)
+	_ connected.Bin    = (*directory.Directory)(nil)
 )
 
 type opener func(t testing.TB) *directory.Directory

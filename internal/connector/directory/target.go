@@ -37,9 +37,16 @@ type Target struct {
 }
 
 var (
-	_ connector.Target = (*Target)(nil)
-	_ connector.Lister = (*Target)(nil)
+	_ connector.Target   = (*Target)(nil)
+	_ connector.Lister   = (*Target)(nil)
+	_ connector.Reserver = (*Target)(nil)
 )
+
+// Bin is what the target needs of the directory's recycle bin. A Writer without one reserves nothing.
+type Bin interface {
+	// Reserved tells whether an object in the recycle bin has a value that no other may take.
+	Reserved(ctx context.Context, kind identity.Kind, attr, value string) (bool, error)
+}
 
 // NewTarget returns the directory as a target. It returns objects with the attributes of env.Uses, or with all where
 // env.Uses does not name the kind.
@@ -74,6 +81,19 @@ func (t *Target) Find(ctx context.Context, kind identity.Kind, attr, value strin
 		found[i] = t.used(o)
 	}
 	return found, nil
+}
+
+// Reserved tells whether the value belongs to somebody in the recycle bin, who may be restored.
+func (t *Target) Reserved(ctx context.Context, kind identity.Kind, attr, value string) (bool, error) {
+	bin, ok := t.dir.(Bin)
+	if !ok {
+		return false, nil
+	}
+	yes, err := bin.Reserved(ctx, kind, attr, value)
+	if err != nil {
+		return false, fault("look into the recycle bin for "+attr, err)
+	}
+	return yes, nil
 }
 
 // Get returns a live object without members.
