@@ -6,6 +6,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/rollcall-id/rollcall/internal/health"
 	"github.com/rollcall-id/rollcall/internal/identity"
 )
 
@@ -95,6 +96,17 @@ type Held interface {
 	Staged(ctx context.Context, jobID string) ([]Staged, error)
 	// AllowStaged releases held operations: those with the keys given, all without keys. It returns how many.
 	AllowStaged(ctx context.Context, jobID string, keys []ObjectKey) (int64, error)
+}
+
+// Resets forgets parts of what is kept of a job's objects (engine.R20).
+type Resets interface {
+	// Reset forgets, piece by piece, what the set says; it may be repeated after it was cut short. ErrStale when the job's
+	// epoch is another one.
+	//   ConnectorDataStore: all objects with their links, projections, members, unresolved references and staged rows.
+	//   Escrows: all failures. Their objects are not looked at again until they change.
+	//   Watermark: the hashes of all objects, so that the next cycle evaluates everybody.
+	// The rest of the set is of the job's row, and no concern of this method.
+	Reset(ctx context.Context, jobID string, epoch int64, what health.Reset) error
 }
 
 // Work is the work list of cycles and their match index.

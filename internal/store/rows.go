@@ -3,6 +3,7 @@ package store
 import (
 	"time"
 
+	"github.com/rollcall-id/rollcall/internal/health"
 	"github.com/rollcall-id/rollcall/internal/identity"
 )
 
@@ -16,9 +17,12 @@ type Job struct {
 	FileDir  string // directory that relative paths in it start from
 	FileHash string // of everything that decides what the file means; the same hash is no save (design 6.1)
 
+	Saved        int64  // number of the saved version in force; grows with every save (engine.R160)
 	Version      int64  // of the saved schema in force; grows with every save that changes mappings, filters or scope (D14)
-	Paused       bool   // stopped by an administrator
+	Paused       bool   // stopped by an administrator, or by too many failures in an initial cycle (engine.R16)
+	Disabled     bool   // stopped after four weeks of quarantine (engine.R12)
 	InitialDue   bool   // the next cycle is initial
+	Asked        int64  // grows with everything that asks for an initial cycle, so that a cycle under way does not take it for itself
 	Watermark    string // position in the source's change feed, "" for none
 	Epoch        int64  // grows each time a process takes the job; older holders can write nothing
 	Holder       string // who holds the job now, "" for nobody
@@ -27,31 +31,30 @@ type Job struct {
 	LastTotal    map[string]int64 // objects the target said it has, per kind, when it was listed last
 	ConfirmedAt  time.Time
 	Quarantine   *Quarantine
-	SteadyFirst  time.Time // engine.R137 steadyStateFirstAchievedTime
+	ResetDue     health.Reset // what a restart resets before the next cycle begins (engine.R20, R21)
+	Pruned       bool         // failures were dropped at the end of an initial cycle (engine.R16 escrowsPruned)
+	FailedRuns   int64        // cycles in a row that could not be carried to their end (engine.R137)
+	LastClean    string       // id of the last cycle without any failure, "" for none
+	LastExport   string       // id of the last cycle that wrote something, "" for none
+	SteadyFirst  time.Time    // engine.R137 steadyStateFirstAchievedTime
 	SteadyLast   time.Time
 	Created      time.Time
 	Updated      time.Time
 }
 
 // Quarantine is why a job is unhealthy (engine.R114).
-type Quarantine struct {
-	Reason       string    `json:"reason"` // engine.R108
-	Code         string    `json:"code,omitempty"`
-	Message      string    `json:"message,omitempty"`
-	SeriesBegan  time.Time `json:"seriesBegan"`
-	CurrentBegan time.Time `json:"currentBegan"`
-	SeriesCount  int       `json:"seriesCount"`
-	NextAttempt  time.Time `json:"nextAttempt"`
-}
+type Quarantine = health.Quarantine
 
-// Version is one saved schema of a job (engine section 20).
+// Version is a job as it was saved once (engine section 20).
 type Version struct {
-	JobID  string
-	Number int64
-	At     time.Time
-	Author string
-	File   []byte
-	Note   string // what made it: "applied", "imported", ...
+	JobID   string
+	Number  int64 // Job.Saved
+	Mapped  int64 // Job.Version, which saves that changed neither mappings nor filters nor scope have in common
+	At      time.Time
+	Author  string
+	File    []byte
+	FileDir string // directory that relative paths in it start from
+	Note    string // what made it: "applied", "imported", ...
 }
 
 // CycleType tells a full evaluation from one of changes only.

@@ -7,14 +7,17 @@ import (
 	"fmt"
 
 	"github.com/rollcall-id/rollcall/internal/database"
+	"github.com/rollcall-id/rollcall/internal/health"
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/store"
 )
 
 const insertJob = `
 INSERT INTO jobs (id, name, name_fold, template, file, file_dir, file_hash, version, paused, initial_due, watermark,
-	no_references, last_total, confirmed_at, quarantine, steady_first, steady_last, created, updated)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+	no_references, last_total, confirmed_at, quarantine, steady_first, steady_last, created, updated,
+	saved, disabled, escrows_pruned, failed_runs, last_clean, last_export, asked, reset_due)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+	$20, $21, $22, $23, $24, $25, $26, $27)
 RETURNING num`
 
 const insertHold = `INSERT INTO job_holds (job, epoch, holder, held_until) VALUES ($1, $2, $3, $4)`
@@ -51,6 +54,7 @@ func (s *Store) CreateJob(ctx context.Context, j store.Job) error {
 const selectJobs = `
 SELECT j.id, j.name, j.template, j.file, j.file_dir, j.file_hash, j.version, j.paused, j.initial_due, j.watermark,
 	j.no_references, j.last_total, j.confirmed_at, j.quarantine, j.steady_first, j.steady_last, j.created, j.updated,
+	j.saved, j.disabled, j.escrows_pruned, j.failed_runs, j.last_clean, j.last_export, j.asked, j.reset_due,
 	h.epoch, h.holder, h.held_until
 FROM jobs j JOIN job_holds h ON h.job = j.num`
 
@@ -81,7 +85,9 @@ func (s *Store) Jobs(ctx context.Context) ([]store.Job, error) {
 const updateJob = `
 UPDATE jobs SET name = $2, name_fold = $3, template = $4, file = $5, file_dir = $6, file_hash = $7, version = $8,
 	paused = $9, initial_due = $10, watermark = $11, no_references = $12, last_total = $13, confirmed_at = $14,
-	quarantine = $15, steady_first = $16, steady_last = $17, created = $18, updated = $19
+	quarantine = $15, steady_first = $16, steady_last = $17, created = $18, updated = $19,
+	saved = $20, disabled = $21, escrows_pruned = $22, failed_runs = $23, last_clean = $24, last_export = $25,
+	asked = $26, reset_due = $27
 WHERE id = $1`
 
 // UpdateJob changes a job in one transaction; its id, epoch and hold stay.
@@ -154,14 +160,14 @@ func (s *Store) DeleteJob(ctx context.Context, id string) error {
 
 // AddVersion stores a saved version; store.ErrConflict when its number exists.
 func (s *Store) AddVersion(ctx context.Context, v store.Version) error {
-	const text = `INSERT INTO job_versions (job, number, at, author, file, note) VALUES ($1, $2, $3, $4, $5, $6)`
+	const text = `INSERT INTO job_versions (job, number, at, author, file, note, mapped, file_dir) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 	err := s.db.Tx(ctx, func(tx *sql.Tx) error {
 		ctx := s.db.Bare(ctx)
 		num, err := s.jobNum(ctx, tx, v.JobID)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, text, num, v.Number, database.Micros(v.At), database.Text(v.Author), database.Blob(v.File), database.Text(v.Note))
+		_, err = tx.ExecContext(ctx, text, num, v.Number, database.Micros(v.At), database.Text(v.Author), database.Blob(v.File), database.Text(v.Note), v.Mapped, database.Text(v.FileDir))
 		return err
 	})
 	if err != nil {
@@ -172,12 +178,12 @@ func (s *Store) AddVersion(ctx context.Context, v store.Version) error {
 
 // Versions returns the saved versions of a job, newest first.
 func (s *Store) Versions(ctx context.Context, jobID string) ([]store.Version, error) {
-	const text = `SELECT number, at, author, file, note FROM job_versions WHERE job = (SELECT num FROM jobs WHERE id = $1) ORDER BY number DESC`
+	const text = `SELECT number, mapped, at, author, file, file_dir, note FROM job_versions WHERE job = (SELECT num FROM jobs WHERE id = $1) ORDER BY number DESC`
 	var versions []store.Version
 	err := database.Query(ctx, s.db.Read(), text, []any{jobID}, func(rows *sql.Rows) error {
 		v := store.Version{JobID: jobID}
 		var at int64
-		err := rows.Scan(&v.Number, &at, &v.Author, &v.File, &v.Note)
+		err := rows.Scan(&v.Number, &v.Mapped, &at, &v.Author, &v.File, &v.FileDir, &v.Note)
 		v.At = database.Time(at)
 		versions = append(versions, v)
 		return err
@@ -209,18 +215,20 @@ func jobValues(j *store.Job) ([]any, error) {
 	return []any{j.ID, j.Name, identity.Fold(j.Name), j.Template, database.Blob(j.File), j.FileDir, j.FileHash, j.Version,
 		database.Flag(j.Paused), database.Flag(j.InitialDue), j.Watermark, database.Flag(j.NoReferences), totals,
 		database.Micros(j.ConfirmedAt), quarantine, database.Micros(j.SteadyFirst), database.Micros(j.SteadyLast),
-		database.Micros(j.Created), database.Micros(j.Updated)}, nil
+		database.Micros(j.Created), database.Micros(j.Updated), j.Saved, database.Flag(j.Disabled), database.Flag(j.Pruned),
+		j.FailedRuns, j.LastClean, j.LastExport, j.Asked, int64(j.ResetDue)}, nil
 }
 
 type scanner interface{ Scan(dest ...any) error }
 
 func scanJob(row scanner) (store.Job, error) {
 	var j store.Job
-	var paused, initial, noReferences int64
+	var paused, initial, noReferences, disabled, pruned, reset int64
 	var confirmed, first, last, created, updated, until int64
 	var totals, quarantine []byte
 	err := row.Scan(&j.ID, &j.Name, &j.Template, &j.File, &j.FileDir, &j.FileHash, &j.Version, &paused, &initial, &j.Watermark,
 		&noReferences, &totals, &confirmed, &quarantine, &first, &last, &created, &updated,
+		&j.Saved, &disabled, &pruned, &j.FailedRuns, &j.LastClean, &j.LastExport, &j.Asked, &reset,
 		&j.Epoch, &j.Holder, &until)
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.Job{}, store.ErrNotFound
@@ -239,6 +247,7 @@ func scanJob(row scanner) (store.Job, error) {
 		return store.Job{}, err
 	}
 	j.Paused, j.InitialDue, j.NoReferences = paused != 0, initial != 0, noReferences != 0
+	j.Disabled, j.Pruned, j.ResetDue = disabled != 0, pruned != 0, health.Reset(reset)
 	j.ConfirmedAt, j.SteadyFirst, j.SteadyLast = database.Time(confirmed), database.Time(first), database.Time(last)
 	j.Created, j.Updated, j.HeldUntil = database.Time(created), database.Time(updated), database.Time(until)
 	return j, nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rollcall-id/rollcall/internal/database/sqlite"
+	"github.com/rollcall-id/rollcall/internal/health"
 	"github.com/rollcall-id/rollcall/internal/store"
 	"github.com/rollcall-id/rollcall/internal/store/sqlstore"
 	"github.com/rollcall-id/rollcall/internal/store/storetest"
@@ -43,6 +44,8 @@ func TestSuiteCatchesFaults(t *testing.T) {
 		"unresolved references come in the order of their referents until they are resolved (D4)":         editing(func(b *store.Batch) { b.Resolved = nil }),
 		"held operations are allowed by key or all together, and counted once (engine.R120)":              func(s storetest.Store) storetest.Store { return allowsAll{s} },
 		"escrows and held operations go when they are taken back":                                         editing(func(b *store.Batch) { b.Unescrow = nil }),
+		"a reset forgets what it says, of one job only, and may be repeated (engine.R20)":                 func(s storetest.Store) storetest.Store { return resetsTooLittle{s} },
+		"a reset at an old epoch is stale and forgets nothing (D13)":                                      func(s storetest.Store) storetest.Store { return resetsAtAnyEpoch{s} },
 		"work comes in export order, in pages, of the stages asked for":                                   func(s storetest.Store) storetest.Store { return skipsAfterPage{s} },
 		"an item changes until it is finished, and is gone then":                                          editing(func(b *store.Batch) { b.Done = nil }),
 		"cleared work is gone with its index, and no other cycle's":                                       func(s storetest.Store) storetest.Store { return clearsNothing{s} },
@@ -306,6 +309,22 @@ func (s allowsAll) AllowStaged(ctx context.Context, jobID string, keys []store.O
 		return 0, err
 	}
 	return 2, nil
+}
+
+type resetsTooLittle struct{ storetest.Store }
+
+func (s resetsTooLittle) Reset(ctx context.Context, jobID string, epoch int64, what health.Reset) error {
+	return s.Store.Reset(ctx, jobID, epoch, what&^health.Watermark)
+}
+
+type resetsAtAnyEpoch struct{ storetest.Store }
+
+func (s resetsAtAnyEpoch) Reset(ctx context.Context, jobID string, _ int64, what health.Reset) error {
+	j, err := s.Store.Job(ctx, jobID)
+	if err != nil {
+		return err
+	}
+	return s.Store.Reset(ctx, jobID, j.Epoch, what)
 }
 
 type skipsAfterPage struct{ storetest.Store }

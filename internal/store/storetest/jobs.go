@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rollcall-id/rollcall/internal/health"
 	"github.com/rollcall-id/rollcall/internal/store"
 )
 
@@ -30,7 +31,8 @@ func fullJob() store.Job {
 		File: []byte("name: x\n\x00\xff"), FileDir: "/etc/rollcall", FileHash: "abc", Version: 7, Paused: true, InitialDue: true,
 		Watermark: "w=1;'", Epoch: 3, Holder: "node-1", HeldUntil: at.Add(time.Minute), NoReferences: true,
 		LastTotal: map[string]int64{"User": 1 << 40, "Group": 0}, ConfirmedAt: at.Add(1 * time.Microsecond),
-		Quarantine:  &store.Quarantine{Reason: "TooManyDeletes", Code: "c", Message: "m", SeriesBegan: at, CurrentBegan: at, SeriesCount: 2, NextAttempt: at.Add(time.Hour)},
+		Quarantine: &store.Quarantine{Reason: "TooManyDeletes", Code: "c", Message: "m", SeriesBegan: at, CurrentBegan: at, SeriesCount: 2, NextAttempt: at.Add(time.Hour)},
+		Saved:      9, Disabled: true, Asked: 11, ResetDue: health.Full, Pruned: true, FailedRuns: 3, LastClean: "c-1", LastExport: "c-2",
 		SteadyFirst: at.Add(2 * time.Second), SteadyLast: at.Add(3 * time.Second), Created: at.Add(4 * time.Second), Updated: at.Add(5 * time.Second),
 	}
 }
@@ -191,7 +193,8 @@ func versions(ctx context.Context, s Store) error {
 	}
 	var want []store.Version
 	for n := range 3 {
-		v := store.Version{JobID: jobID, Number: int64(n + 1), At: instant().Add(time.Duration(n)), Author: "ü", File: []byte{byte(n), 0xff}, Note: "applied"}
+		v := store.Version{JobID: jobID, Number: int64(n + 1), At: instant().Add(time.Duration(n)), Author: "ü", File: []byte{byte(n), 0xff}, Note: "applied",
+			Mapped: int64(n), FileDir: "/etc/rollcall"}
 		v.At = v.At.Truncate(time.Microsecond)
 		if err := s.AddVersion(ctx, v); err != nil {
 			return err

@@ -23,6 +23,7 @@ type Store interface {
 	store.Objects
 	store.Projections
 	store.Held
+	store.Resets
 	store.Work
 	store.Log
 	store.Windows
@@ -37,7 +38,7 @@ type Check struct {
 // Checks returns the whole suite.
 func Checks() []Check {
 	var all []Check
-	for _, part := range [][]Check{jobChecks(), holdChecks(), commitChecks(), objectChecks(), referenceChecks(), heldChecks(), workChecks(), depthChecks(), logChecks(), windowChecks()} {
+	for _, part := range [][]Check{jobChecks(), holdChecks(), commitChecks(), objectChecks(), referenceChecks(), heldChecks(), resetChecks(), workChecks(), depthChecks(), logChecks(), windowChecks()} {
 		all = append(all, part...)
 	}
 	return all
