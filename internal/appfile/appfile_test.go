@@ -134,6 +134,7 @@ func TestEveryKeyOfTheDesign(t *testing.T) {
 	settings := job.Defaults()
 	settings.Scope, settings.Trigger = job.ScopeAssigned, job.TriggerChange
 	settings.MembershipGuard.Threshold = 100
+	settings.Quarantine.MinFailures = 50
 	settings.ExcludeDefaultAccess, settings.OnMissingTarget = true, job.MissingRematch
 	settings.Protected, settings.Notify = []string{"breakglass@example.com"}, []string{"it@example.com"}
 	settings.DefaultDomain = "example.com"

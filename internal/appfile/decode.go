@@ -147,6 +147,12 @@ func JobSettings() []connector.Setting {
 			Help: "What a comparison does with an account that was changed in the target."},
 		{Name: "deletionGuard", Type: connector.Map, Fields: guard(def.DeletionGuard), Help: "Holds the deletes and disables of a cycle when there are too many of them."},
 		{Name: "membershipGuard", Type: connector.Map, Fields: guard(def.MembershipGuard), Help: "The same for memberships taken away."},
+		{Name: "quarantine", Type: connector.Map, Help: "How many failures put the job in quarantine.", Fields: []connector.Setting{
+			{Name: "minFailures", Type: connector.Number, Default: fmt.Sprint(def.Quarantine.MinFailures), Help: "Fewer never do, whatever their share."},
+			{Name: "percent", Type: connector.Number, Default: fmt.Sprint(def.Quarantine.Percent), Help: "From minFailures on, failures of more than so many percent of the objects written or failed do."},
+			{Name: "failures", Type: connector.Number, Default: fmt.Sprint(def.Quarantine.Failures), Help: "More do, whatever their share; failures of managers and members do not count."},
+			{Name: "total", Type: connector.Number, Default: fmt.Sprint(def.Quarantine.Total), Help: "More do, those of managers and members counted too."},
+		}},
 		{Name: "skipOutOfScopeDeletions", Type: connector.Flag, Default: "false", Help: "Leave the accounts of those who left scope as they are."},
 		{Name: "excludeDefaultAccess", Type: connector.Flag, Default: "false", Help: "Leave out users assigned with the default access role only."},
 		{Name: "onMissingTarget", Type: connector.Choice, Default: def.OnMissingTarget, Values: []string{job.MissingError, job.MissingRematch},
@@ -182,6 +188,7 @@ func (d *decoder) jobSettings(n *node) job.Settings {
 	s.Drift = str(v["drift"])
 	s.DeletionGuard = guard(v["deletionGuard"], job.DefaultDeletionGuard)
 	s.MembershipGuard = guard(v["membershipGuard"], job.DefaultMembershipGuard)
+	s.Quarantine = quarantine(v["quarantine"], job.DefaultQuarantine)
 	s.SkipOutOfScopeDeletions, _ = v["skipOutOfScopeDeletions"].(bool)
 	s.ExcludeDefaultAccess, _ = v["excludeDefaultAccess"].(bool)
 	s.OnMissingTarget = str(v["onMissingTarget"])
@@ -218,6 +225,16 @@ func guard(v any, g job.Guard) job.Guard {
 		}
 	}
 	return g
+}
+
+func quarantine(v any, q job.QuarantineLimits) job.QuarantineLimits {
+	m, _ := v.(map[string]any)
+	for name, field := range map[string]*int{"minFailures": &q.MinFailures, "percent": &q.Percent, "failures": &q.Failures, "total": &q.Total} {
+		if i, ok := m[name].(int); ok {
+			*field = i
+		}
+	}
+	return q
 }
 
 func str(v any) string {

@@ -231,6 +231,7 @@ func jobSettingsNode(s job.Settings) *yaml.Node {
 	put(n, "drift", textNode(s.Drift), "")
 	put(n, "deletionGuard", guardNode(s.DeletionGuard), "")
 	put(n, "membershipGuard", guardNode(s.MembershipGuard), "")
+	put(n, "quarantine", quarantineNode(s.Quarantine), "")
 	put(n, "skipOutOfScopeDeletions", boolNode(s.SkipOutOfScopeDeletions), "")
 	put(n, "excludeDefaultAccess", boolNode(s.ExcludeDefaultAccess), "")
 	put(n, "onMissingTarget", textNode(s.OnMissingTarget), "")
@@ -243,6 +244,15 @@ func jobSettingsNode(s job.Settings) *yaml.Node {
 	if s.DefaultDomain != "" {
 		put(n, "defaultDomain", textNode(s.DefaultDomain), "")
 	}
+	return n
+}
+
+func quarantineNode(q job.QuarantineLimits) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
+	put(n, "minFailures", intNode(q.MinFailures), "")
+	put(n, "percent", intNode(q.Percent), "")
+	put(n, "failures", intNode(q.Failures), "")
+	put(n, "total", intNode(q.Total), "")
 	return n
 }
 

@@ -180,13 +180,19 @@ func anySettings(t *rapid.T, text *rapid.Generator[string], j job.Job) job.Setti
 		return g
 	}
 	s := job.Settings{
-		Interval:                time.Duration(rapid.Int64Range(int64(job.MinInterval), int64(job.MaxInterval)).Draw(t, "interval")),
-		Reconcile:               time.Duration(rapid.Int64Range(1, 90*24).Draw(t, "reconcile")) * time.Hour,
-		Trigger:                 job.TriggerInterval,
-		Drift:                   rapid.SampledFrom([]string{job.DriftReport, job.DriftCorrect, job.DriftIgnore}).Draw(t, "drift"),
-		OnMissingTarget:         rapid.SampledFrom([]string{job.MissingError, job.MissingRematch}).Draw(t, "onMissingTarget"),
-		DeletionGuard:           guard(job.DefaultDeletionGuard),
-		MembershipGuard:         guard(job.DefaultMembershipGuard),
+		Interval:        time.Duration(rapid.Int64Range(int64(job.MinInterval), int64(job.MaxInterval)).Draw(t, "interval")),
+		Reconcile:       time.Duration(rapid.Int64Range(1, 90*24).Draw(t, "reconcile")) * time.Hour,
+		Trigger:         job.TriggerInterval,
+		Drift:           rapid.SampledFrom([]string{job.DriftReport, job.DriftCorrect, job.DriftIgnore}).Draw(t, "drift"),
+		OnMissingTarget: rapid.SampledFrom([]string{job.MissingError, job.MissingRematch}).Draw(t, "onMissingTarget"),
+		DeletionGuard:   guard(job.DefaultDeletionGuard),
+		MembershipGuard: guard(job.DefaultMembershipGuard),
+		Quarantine: job.QuarantineLimits{
+			MinFailures: rapid.IntRange(1, 100).Draw(t, "minFailures"),
+			Percent:     rapid.IntRange(0, 100).Draw(t, "share"),
+			Failures:    rapid.IntRange(100, 1000).Draw(t, "failures"),
+			Total:       rapid.IntRange(1000, 5000).Draw(t, "total"),
+		},
 		SkipOutOfScopeDeletions: rapid.Bool().Draw(t, "skip"),
 		ExcludeDefaultAccess:    rapid.Bool().Draw(t, "exclude"),
 		Protected:               rapid.SliceOfN(text, 0, 2).Draw(t, "protected"),

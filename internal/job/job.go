@@ -46,6 +46,7 @@ type Settings struct {
 	Drift                   string        // "report", "correct" or "ignore"
 	DeletionGuard           Guard
 	MembershipGuard         Guard
+	Quarantine              QuarantineLimits
 	SkipOutOfScopeDeletions bool     // engine.R81
 	ExcludeDefaultAccess    bool     // engine.R35 excludeDefaultAccessRole
 	OnMissingTarget         string   // "error" or "rematch" (engine.R56)
@@ -81,6 +82,17 @@ var (
 	DefaultDeletionGuard   = Guard{Enabled: true, Threshold: 500, Percent: 20, Floor: 5}
 	DefaultMembershipGuard = Guard{Enabled: true, Threshold: 5000, Percent: 20, Floor: 50}
 )
+
+// QuarantineLimits are the thresholds of failures that put a job in quarantine (engine.R110).
+type QuarantineLimits struct {
+	MinFailures int // fewer never do, whatever their share
+	Percent     int // of the objects that were written or failed; more do, from MinFailures on
+	Failures    int // more do, whatever their share; failures of references do not count
+	Total       int // the same, with failures of references
+}
+
+// DefaultQuarantine are the thresholds of the reference service (engine.R110).
+var DefaultQuarantine = QuarantineLimits{MinFailures: 5000, Percent: 40, Failures: 40000, Total: 60000}
 
 // Assignment assigns a user or a group of the directory to the application, with an app role or without.
 type Assignment struct {

@@ -46,6 +46,7 @@ func Defaults() Settings {
 		Drift:           DriftReport,
 		DeletionGuard:   DefaultDeletionGuard,
 		MembershipGuard: DefaultMembershipGuard,
+		Quarantine:      DefaultQuarantine,
 		OnMissingTarget: MissingError,
 	}
 }
@@ -65,6 +66,7 @@ func (s Settings) WithDefaults(source, target End) Settings {
 	fill(&s.Drift, d.Drift)
 	fill(&s.DeletionGuard, d.DeletionGuard)
 	fill(&s.MembershipGuard, d.MembershipGuard)
+	fill(&s.Quarantine, d.Quarantine)
 	fill(&s.OnMissingTarget, d.OnMissingTarget)
 	return s
 }

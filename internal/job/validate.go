@@ -75,6 +75,7 @@ func (v *validator) settings() {
 	v.choice("settings.onMissingTarget", s.OnMissingTarget, MissingError, MissingRematch)
 	v.guard("settings.deletionGuard", s.DeletionGuard)
 	v.guard("settings.membershipGuard", s.MembershipGuard)
+	v.quarantine("settings.quarantine", s.Quarantine)
 	for i, a := range s.Notify {
 		if addr, err := mail.ParseAddress(a); err != nil || addr.Address != a {
 			v.errorf(fmt.Sprintf("settings.notify[%d]", i), "an address as it@example.com", "%q is no mail address", a)
@@ -91,6 +92,21 @@ func (v *validator) settings() {
 func (v *validator) choice(path, value string, allowed ...string) {
 	if !slices.Contains(allowed, value) {
 		v.errorf(path, strings.Join(allowed, " or "), "unknown value %q", value)
+	}
+}
+
+func (v *validator) quarantine(path string, q QuarantineLimits) {
+	if q.Percent < 0 || q.Percent > 100 {
+		v.errorf(path+".percent", "from 0 to 100; 100 leaves the numbers alone to decide", "percent %d is out of range", q.Percent)
+	}
+	if q.MinFailures < 1 {
+		v.errorf(path+".minFailures", "a number from 1 up", "minFailures %d would put a job without failures in quarantine", q.MinFailures)
+	}
+	if q.Failures < q.MinFailures {
+		v.errorf(path+".failures", "at least minFailures", "failures %d is less than minFailures %d, below which nothing counts", q.Failures, q.MinFailures)
+	}
+	if q.Total < q.Failures {
+		v.errorf(path+".total", "at least failures", "total %d is less than failures %d, which it includes", q.Total, q.Failures)
 	}
 }
 

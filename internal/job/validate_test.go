@@ -123,6 +123,13 @@ func TestValidate(t *testing.T) {
 			"settings.deletionGuard.threshold: error: threshold -1 is negative",
 			"settings.deletionGuard.floor: error: floor -1 is negative",
 			"settings.deletionGuard.enabled: warning: the guard is off: a mistake in the source can take away every account at once"}},
+		{"thresholds of quarantine fit together (engine.R110)", func(j *Job) {
+			j.Settings.Quarantine = QuarantineLimits{MinFailures: 0, Percent: 101, Failures: -1, Total: -2}
+		}, []string{
+			"settings.quarantine.percent: error: percent 101 is out of range",
+			"settings.quarantine.minFailures: error: minFailures 0 would put a job without failures in quarantine",
+			"settings.quarantine.failures: error: failures -1 is less than minFailures 0, below which nothing counts",
+			"settings.quarantine.total: error: total -2 is less than failures -1, which it includes"}},
 		{"notification addresses are plausible", func(j *Job) {
 			j.Settings.Notify = []string{"it@example.com", "it", "IT <it@example.com>"}
 			j.Settings.Protected = []string{"breakglass@example.com", ""}
@@ -310,7 +317,7 @@ func TestWithDefaults(t *testing.T) {
 	}
 	custom := Settings{
 		Interval: time.Hour, Reconcile: time.Hour, Drift: DriftIgnore, OnMissingTarget: MissingRematch,
-		DeletionGuard: Guard{Percent: 1}, MembershipGuard: Guard{Floor: 3}, Scope: ScopeAll, Trigger: TriggerInterval,
+		DeletionGuard: Guard{Percent: 1}, MembershipGuard: Guard{Floor: 3}, Quarantine: QuarantineLimits{MinFailures: 1}, Scope: ScopeAll, Trigger: TriggerInterval,
 	}
 	if diff := cmp.Diff(custom, custom.WithDefaults(End{}, End{})); diff != "" {
 		t.Errorf("settings that are all given changed (-want +got):\n%s", diff)
