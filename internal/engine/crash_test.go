@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,8 +13,8 @@ import (
 	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/connector/memory"
 	"github.com/rollcall-id/rollcall/internal/engine"
+	"github.com/rollcall-id/rollcall/internal/health"
 	"github.com/rollcall-id/rollcall/internal/identity"
-	"github.com/rollcall-id/rollcall/internal/job"
 	"github.com/rollcall-id/rollcall/internal/store"
 	"github.com/rollcall-id/rollcall/internal/store/sqlstore"
 )
@@ -55,6 +53,13 @@ func (d *dying) ClearWork(ctx context.Context, cycle string) error {
 		return err
 	}
 	return d.Store.ClearWork(ctx, cycle)
+}
+
+func (d *dying) Reset(ctx context.Context, job string, epoch int64, what health.Reset) error {
+	if err := d.dead(); err != nil {
+		return err
+	}
+	return d.Store.Reset(ctx, job, epoch, what)
 }
 
 func (d *dying) SetDepths(ctx context.Context, cycle string, pass int) ([]store.ObjectKey, error) {
@@ -315,40 +320,6 @@ func TestProcessThatComesBackLate(t *testing.T) {
 			t.Errorf("%s: manager %v, members %v", op, w.manager("ann"), w.members("g"))
 		}
 	}
-}
-
-func TestSchemaSavedUnderAnInterruptedCycle(t *testing.T) { // engine.R10
-	w := newWorld(t, setup{noPredict: true, rules: usersOnly(nil)})
-	for i := range 5 {
-		w.source.Put(user(num("p", i), "department", "Sales"))
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	w.fail(func(c memory.Call) error {
-		if c.Op == connector.OpCreate {
-			cancel()
-		}
-		return nil
-	}, nil)
-	if _, err := w.engine().Run(ctx, w.subject(), engine.Options{}); !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
-	cancel()
-	w.fail(nil, nil)
-	w.def.Rules = []job.Rule{userRule()}
-	w.def.Rules[0].Attributes[2].Expression = "[department]"
-	w.save()
-	rep := w.run()
-	if rep.Cycle.Type != store.Initial || rep.Counts.Failed != 0 {
-		t.Errorf("type %s, %+v", rep.Cycle.Type, rep.Counts)
-	}
-	accounts := map[string]any{}
-	for _, o := range w.target.Objects(identity.User) {
-		accounts[o.Text("externalId")], _ = o.Get("title")
-	}
-	if len(accounts) != 5 || slices.ContainsFunc(slices.Collect(maps.Values(accounts)), func(v any) bool { return v != "Sales" }) {
-		t.Errorf("accounts %v", accounts)
-	}
-	w.steady()
 }
 
 func TestInitialCycleThatWasAskedForComesAfterAnInterruptedOne(t *testing.T) { // engine.R21

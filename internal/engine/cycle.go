@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/health"
 	"github.com/rollcall-id/rollcall/internal/plan"
 	"github.com/rollcall-id/rollcall/internal/store"
 )
@@ -40,6 +41,8 @@ type cycle struct {
 	members   plan.Reading            // of memberships, over all rules
 	waiting   bool                    // there are unresolved references
 	warnings  []string
+	asked     int64 // of the job when the cycle began
+	failing   int64 // stored failures when it began, if the job was in quarantine
 	lastTick  time.Time
 }
 
@@ -55,6 +58,9 @@ func (e *Engine) Run(ctx context.Context, s Subject, opt Options) (RunReport, er
 	s.Job = j
 	defer func() { _ = e.Store.Release(context.WithoutCancel(ctx), j.ID, e.Holder) }()
 
+	if err := mayRun(j); err != nil {
+		return RunReport{}, err
+	}
 	c, err := e.begin(ctx, s, opt)
 	if err != nil {
 		return RunReport{}, err
@@ -70,8 +76,11 @@ func (e *Engine) Run(ctx context.Context, s Subject, opt Options) (RunReport, er
 		if err := c.pause(ctx, wait); err != nil {
 			return RunReport{}, err
 		}
-		if _, err := e.Store.Hold(ctx, j.ID, e.Holder, e.Now(), e.Now().Add(e.Slice+holdFor)); err != nil {
+		if j, err = e.Store.Hold(ctx, j.ID, e.Holder, e.Now(), e.Now().Add(e.Slice+holdFor)); err != nil {
 			return RunReport{}, fmt.Errorf("job %s: keep it: %w", j.Name, err)
+		}
+		if err := mayRun(j); err != nil { // a pause takes effect here, and the next start goes on from here (design D13)
+			return RunReport{}, err
 		}
 	}
 }
@@ -101,32 +110,93 @@ func (e *Engine) hold(ctx context.Context, jobID string) (store.Job, error) {
 
 // begin takes up the cycle that an earlier process left, or starts a new one.
 func (e *Engine) begin(ctx context.Context, s Subject, opt Options) (*cycle, error) {
-	c := &cycle{Engine: e, subject: s, opt: opt, work: e.Store, readings: map[string]plan.Reading{}, meterWas: s.Meter.Read()}
-	var err error
-	if c.rules, err = compileRules(s); err != nil {
-		return nil, err
-	}
 	last, err := e.Store.CyclesOf(ctx, s.Job.ID, 1)
 	if err != nil {
 		return nil, fmt.Errorf("job %s: read its last cycle: %w", s.Job.Name, err)
 	}
 	if len(last) == 1 && last[0].State == store.Running {
-		if last[0].Version == s.Job.Version && (!opt.Initial || last[0].Type == store.Initial) {
-			c.row, c.callsWas = last[0], last[0].Requests
-			return c, c.recall()
-		}
-		// The schema changed under a cycle that a dead process left: its work list says what nobody wants any more.
-		// Dropping it loses nothing, since accounts that it created are found again by their joining property.
-		if err := c.abandon(ctx, last[0]); err != nil {
+		of, goOn, err := e.subjectOf(ctx, s, last[0], opt)
+		if err != nil {
 			return nil, err
 		}
+		if goOn {
+			return e.takeUp(of, last[0], opt, of.Job.Version != s.Job.Version)
+		}
+		if err := e.abandon(ctx, s, last[0]); err != nil {
+			return nil, err
+		}
+	}
+	if s.Job, err = e.resetDue(ctx, s.Job); err != nil {
+		return nil, err
+	}
+	c, err := e.newCycle(s, opt)
+	if err != nil {
+		return nil, err
 	}
 	c.row = store.Cycle{ID: e.NewID(), JobID: s.Job.ID, Type: store.Incremental, State: store.Running, Phase: store.PhaseRead,
 		Version: s.Job.Version, Began: e.Now()}
 	if s.Job.InitialDue || opt.Initial {
 		c.row.Type = store.Initial
 	}
+	c.asked = s.Job.Asked
+	if s.Job.Quarantine != nil {
+		failed, err := e.Store.Escrows(ctx, s.Job.ID)
+		if err != nil {
+			return nil, fmt.Errorf("job %s: read stored failures: %w", s.Job.Name, err)
+		}
+		c.failing = stillTried(failed, c.row.Began)
+	}
+	if err := c.remember(); err != nil {
+		return nil, err
+	}
 	return c, c.commit(ctx, &store.Batch{Cycle: &c.row})
+}
+
+func (e *Engine) newCycle(s Subject, opt Options) (*cycle, error) {
+	rules, err := compileRules(s)
+	return &cycle{Engine: e, subject: s, opt: opt, rules: rules, work: e.Store, readings: map[string]plan.Reading{}, meterWas: s.Meter.Read()}, err
+}
+
+// takeUp goes on with a cycle that an earlier process left.
+func (e *Engine) takeUp(s Subject, row store.Cycle, opt Options, outdated bool) (*cycle, error) {
+	c, err := e.newCycle(s, opt)
+	if err != nil {
+		return nil, err
+	}
+	c.row, c.callsWas = row, row.Requests
+	if err := c.recall(); err != nil {
+		return nil, err
+	}
+	if outdated {
+		c.warn("the cycle had begun before mappings, filters or scope were saved last, so it went on as it began; the next one is initial and takes what was saved")
+	}
+	return c, nil
+}
+
+// subjectOf returns what an interrupted cycle goes on with: the job as it is, or, when its mappings, filters or scope
+// were saved since, as they were when the cycle began (engine.R10). One that cannot be had ends the cycle, and so does a
+// person who asks for an initial cycle in its place; then goOn is false. Ending it loses nothing, since accounts that it
+// created are found again by their joining property.
+func (e *Engine) subjectOf(ctx context.Context, s Subject, row store.Cycle, opt Options) (of Subject, goOn bool, err error) {
+	switch {
+	case opt.Initial && (row.Type != store.Initial || row.Version != s.Job.Version):
+		return s, false, nil
+	case row.Version == s.Job.Version:
+		return s, true, nil
+	case s.Earlier == nil:
+		return s, false, nil
+	}
+	of, err = s.Earlier(ctx, row.Version)
+	if err != nil {
+		if ctx.Err() != nil {
+			return s, false, ctx.Err()
+		}
+		e.Logger.WarnContext(ctx, "interrupted cycle cannot go on as it began", "job_id", s.Job.ID, "cycle_id", row.ID, "error", err)
+		return s, false, nil
+	}
+	of.Job = s.Job
+	of.Job.Version = row.Version
+	return of, true, nil
 }
 
 // recall reads the checkpoint that an earlier process left.
@@ -140,12 +210,14 @@ func (c *cycle) recall() error {
 	}
 	c.announced, c.mark = m.Announced, m.Announced
 	c.readings, c.members, c.warnings = m.Readings, m.Members, m.Warnings
+	c.asked, c.failing = m.Asked, m.Failing
 	return nil
 }
 
 // remember puts into the cycle's row what a process that takes the cycle over has to know.
 func (c *cycle) remember() error {
-	doc, err := json.Marshal(progressMark{Announced: c.mark, Readings: c.readings, Members: c.members, Warnings: c.warnings})
+	doc, err := json.Marshal(progressMark{Announced: c.mark, Readings: c.readings, Members: c.members, Warnings: c.warnings,
+		Asked: c.asked, Failing: c.failing})
 	if err != nil {
 		return fmt.Errorf("cycle %s: write its checkpoint: %w", c.row.ID, err)
 	}
@@ -153,13 +225,14 @@ func (c *cycle) remember() error {
 	return nil
 }
 
-func (c *cycle) abandon(ctx context.Context, old store.Cycle) error {
-	old.State, old.Phase, old.Ended = store.Failed, store.PhaseDone, c.Now()
-	old.Error = "interrupted, and the job was changed before it could go on"
-	if err := c.Store.ClearWork(ctx, old.ID); err != nil {
+// abandon ends an interrupted cycle that does not go on.
+func (e *Engine) abandon(ctx context.Context, s Subject, old store.Cycle) error {
+	old.State, old.Phase, old.Ended = store.Failed, store.PhaseDone, e.Now()
+	old.Error = "interrupted, and the job was changed or an initial cycle asked for before it could go on"
+	if err := e.Store.ClearWork(ctx, old.ID); err != nil {
 		return fmt.Errorf("cycle %s: clear its work: %w", old.ID, err)
 	}
-	return c.Store.Commit(ctx, &store.Batch{JobID: old.JobID, CycleID: old.ID, Epoch: c.subject.Job.Epoch, Cycle: &old})
+	return e.Store.Commit(ctx, &store.Batch{JobID: old.JobID, CycleID: old.ID, Epoch: s.Job.Epoch, Cycle: &old})
 }
 
 // slice works for at most Config.Slice. It returns done at the end of the cycle, else how long to wait before the next
@@ -343,7 +416,7 @@ func (c *cycle) commit(ctx context.Context, b *store.Batch) error {
 	return nil
 }
 
-// finish ends a cycle whose work is done: the watermark moves, and the job's health is brought up to date.
+// finish ends a cycle whose work is done: the watermark moves, and the job's health is judged.
 func (c *cycle) finish(ctx context.Context) error {
 	if err := c.commit(ctx, &store.Batch{Cycle: c.current()}); err != nil { // only who still holds the job may end its cycle
 		return err
@@ -351,35 +424,27 @@ func (c *cycle) finish(ctx context.Context) error {
 	if err := c.Store.ClearWork(ctx, c.row.ID); err != nil {
 		return fmt.Errorf("cycle %s: clear its work: %w", c.row.ID, err)
 	}
+	end, err := c.ending(ctx)
+	if err != nil {
+		return err
+	}
 	now := c.Now()
-	_, err := c.Store.UpdateJob(ctx, c.subject.Job.ID, func(j *store.Job) error {
-		if j.Version == c.row.Version && c.row.Type == store.Initial { // a save during the cycle has asked for an initial cycle of its own (engine.R10)
-			j.InitialDue = false
-		}
-		j.Watermark = c.row.Watermark
-		j.NoReferences = j.NoReferences || c.subject.Job.NoReferences
-		j.LastTotal = c.subject.Job.LastTotal
-		if c.row.Held != "" {
-			j.Quarantine = quarantined(j.Quarantine, quarantineTooManyDeletes, "", plan.Held(c.row.Held).Words(c.row.Counts.Staged, c.limit), now)
-		} else {
-			j.Quarantine = nil
-		}
-		if c.row.Counts.Failed == 0 && c.row.Held == "" {
-			if j.SteadyFirst.IsZero() {
-				j.SteadyFirst = now
-			}
-			j.SteadyLast = now
-		}
-		return nil
-	})
+	j, err := c.Store.UpdateJob(ctx, c.subject.Job.ID, func(j *store.Job) error { c.ended(j, end, now); return nil })
 	if err != nil {
 		return fmt.Errorf("job %s: store the end of its cycle: %w", c.subject.Job.Name, err)
+	}
+	if j.Pruned {
+		c.warn("%s", textPruned)
 	}
 	c.row.State, c.row.Phase, c.row.Ended = store.Succeeded, store.PhaseDone, now
 	if c.row.Counts.Failed > 0 {
 		c.row.State = store.EntryLevelErrors
 	}
-	return c.commit(ctx, &store.Batch{Cycle: c.current()})
+	if err := c.commit(ctx, &store.Batch{Cycle: c.current()}); err != nil || !j.Pruned {
+		return err
+	}
+	_, err = c.resetDue(ctx, j)
+	return err
 }
 
 // fail ends a cycle that cannot go on. Work that was not done is dropped: the next cycle finds it again, because hashes
@@ -389,12 +454,8 @@ func (c *cycle) fail(ctx context.Context, f *jobFailure) error {
 		return err
 	}
 	now := c.Now()
-	_, err := c.Store.UpdateJob(ctx, c.subject.Job.ID, func(j *store.Job) error {
-		j.Quarantine = quarantined(j.Quarantine, f.reason, f.code(), f.Error(), now)
-		j.NoReferences = j.NoReferences || c.subject.Job.NoReferences
-		return nil
-	})
-	if err != nil {
+	end := health.Ending{Failure: &health.Failure{Reason: f.reason, Code: f.code(), Message: f.Error()}}
+	if _, err := c.Store.UpdateJob(ctx, c.subject.Job.ID, func(j *store.Job) error { c.ended(j, end, now); return nil }); err != nil {
 		return fmt.Errorf("job %s: store the failure of its cycle: %w", c.subject.Job.Name, err)
 	}
 	c.row.State, c.row.Phase, c.row.Ended = store.Failed, store.PhaseDone, now
@@ -452,9 +513,12 @@ func (c *cycle) report(ctx context.Context) (RunReport, error) {
 		Counts: row.Counts, Requests: row.Requests, Warnings: c.warnings, Error: row.Error, Held: row.Held}
 	if j.Quarantine != nil {
 		r.Quarantine = &QuarantineInfo{Reason: j.Quarantine.Reason}
-		if row.Held != "" {
-			r.Warnings = append(r.Warnings, j.Quarantine.Message)
+		if row.State != store.Failed && j.Quarantine.Reason != health.ReasonDeletes {
+			r.Warnings = append(r.Warnings, "the job is in quarantine: "+j.Quarantine.Message)
 		}
+	}
+	if row.Held != "" {
+		r.Warnings = append(r.Warnings, plan.Held(row.Held).Words(row.Counts.Staged, c.limit))
 	}
 	return r, nil
 }

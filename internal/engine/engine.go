@@ -22,6 +22,7 @@ type Store interface {
 	store.Objects
 	store.Projections
 	store.Held
+	store.Resets
 	store.Work
 }
 
@@ -81,8 +82,9 @@ type Subject struct {
 	Target       connector.Target
 	TargetSchema schema.Schema // empty when unknown
 	Meter        *connector.Meter
-	Unready      error  // an end that could not be opened: the cycle fails with it, and makes no call
-	SourceName   string // for log records
+	Earlier      func(ctx context.Context, version int64) (Subject, error) // opens the job as a version was saved (store.Job.Version); nil when none can be had
+	Unready      error                                                     // an end that could not be opened: the cycle fails with it, and makes no call
+	SourceName   string                                                    // for log records
 	TargetName   string
 }
 

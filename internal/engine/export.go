@@ -340,6 +340,8 @@ type progressMark struct {
 	Readings  map[string]plan.Reading `json:"readings"`            // what the guard stands on
 	Members   plan.Reading            `json:"members"`
 	Warnings  []string                `json:"warnings,omitempty"`
+	Asked     int64                   `json:"asked,omitempty"`   // of the job when the cycle began
+	Failing   int64                   `json:"failing,omitempty"` // stored failures when the cycle of a job in quarantine began
 }
 
 // after tells whether a comes after b in the export order.

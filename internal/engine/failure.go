@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/health"
 	"github.com/rollcall-id/rollcall/internal/mapping"
 	"github.com/rollcall-id/rollcall/internal/plan"
 	"github.com/rollcall-id/rollcall/internal/store"
@@ -26,11 +27,10 @@ const (
 	codeNotUnique       = "notUnique" // every candidate of SelectUniqueValue is taken (expressions section 9)
 )
 
-// Reasons of a quarantine (engine.R108).
+// Reasons of a failure of the job (engine.R108).
 const (
-	quarantineConnection     = "EncounteredQuarantineException"
-	quarantineTooManyDeletes = "TooManyDeletes"
-	quarantineSource         = "IngestionInterrupted"
+	quarantineConnection = health.ReasonConnection
+	quarantineSource     = health.ReasonSource
 )
 
 // jobFailure ends a cycle: no object can be worked on.
@@ -138,48 +138,23 @@ func failureOf(err error) (code, reason string) {
 	return connector.CodeUnprocessable, err.Error()
 }
 
-// quarantined continues a series of quarantines or begins one (engine.R114).
-func quarantined(was *store.Quarantine, reason, code, message string, now time.Time) *store.Quarantine {
-	q := &store.Quarantine{Reason: reason, Code: code, Message: message, SeriesBegan: now, CurrentBegan: now, SeriesCount: 1}
-	if was != nil {
-		q.SeriesBegan, q.SeriesCount = was.SeriesBegan, was.SeriesCount+1
-	}
-	q.NextAttempt = now.Add(retryAfter(q.SeriesBegan, now))
-	return q
-}
-
-// retryAfter is the schedule of engine.R103 and R111: 6, 12 and 24 hours after the first failure, then daily.
-func retryAfter(first, now time.Time) time.Duration {
-	for _, h := range []time.Duration{6 * time.Hour, 12 * time.Hour, 24 * time.Hour} {
-		if d := first.Add(h).Sub(now); d > 0 {
-			return d
-		}
-	}
-	return 24 * time.Hour
-}
-
-// attempts of transient failures that are retried in the very next cycles (engine.R103 Open).
-const promptRetries = 3
-
 // textMissing explains a failure with InvalidAnchor.
 const textMissing = "the linked account no longer exists in the target; delete the link or set onMissingTarget: rematch"
 
-// giveUpAfter is how long after its first failure an object is retried without having changed (engine.R103).
-const giveUpAfter = 28 * 24 * time.Hour
-
-// escrowAfter stores one more failure of an object.
-func escrowAfter(was *store.Escrow, key store.ObjectKey, t *task, code, reason string, now time.Time) store.Escrow {
-	e := store.Escrow{ObjectKey: key, Name: t.Name, Hash: t.Hash, Code: code, Reason: reason, Attempts: 1,
-		FirstFailed: now, LastFailed: now, Reference: code == codeUnresolved}
+// escrowAfter stores one more failure of an object; giveUp says that it is not tried again until it changes.
+func escrowAfter(was *store.Escrow, key store.ObjectKey, t *task, code, reason string, now time.Time) (e store.Escrow, giveUp bool) {
+	e = store.Escrow{ObjectKey: key, Name: t.Name, Hash: t.Hash, Code: code, Reason: reason, Attempts: 1,
+		FirstFailed: now, LastFailed: now, Reference: code == codeUnresolved || t.onlyRefers()}
 	if was != nil {
 		e.FirstFailed, e.Attempts = was.FirstFailed, was.Attempts+1
 	}
-	e.NextAttempt = now.Add(retryAfter(e.FirstFailed, now))
-	if e.Attempts <= promptRetries && transient(code) {
-		e.NextAttempt = now
-	}
-	return e
+	e.NextAttempt, giveUp = health.Retry(e.FirstFailed, e.Attempts, transient(code), now)
+	return e, giveUp
 }
+
+// onlyRefers tells whether nothing but references of an object was to be written, so that its failure is one of
+// references (engine.R100).
+func (t *task) onlyRefers() bool { return len(t.Refs) > 0 && len(t.Changes) == 0 }
 
 func transient(code string) bool {
 	switch code {

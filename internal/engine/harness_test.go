@@ -41,6 +41,7 @@ type world struct {
 	def     job.Job
 	jobID   string
 	holder  string
+	earlier map[int64]job.Job // the job as its versions were saved, for those that can still be opened
 
 	mu     sync.Mutex
 	time   time.Time
@@ -234,6 +235,15 @@ func (w *world) subject() engine.Subject {
 	s := engine.Subject{Job: j, Def: w.def, Source: withoutFeed{w.source}, Target: w.target, TargetSchema: w.cfg.target(nil), Meter: w.meter, SourceName: "people", TargetName: "app"}
 	if w.cfg.feed {
 		s.Source = w.source
+	}
+	s.Earlier = func(_ context.Context, version int64) (engine.Subject, error) {
+		def, ok := w.earlier[version]
+		if !ok {
+			return engine.Subject{}, errors.New("its template is gone")
+		}
+		old := s
+		old.Def = def
+		return old, nil
 	}
 	return s
 }

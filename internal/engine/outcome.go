@@ -143,11 +143,11 @@ func (p *pen) fall(ctx context.Context, code, reason string) {
 		return
 	}
 	o := store.Object{ObjectKey: key, State: p.t.Prior, Target: p.it.Target, Confirmed: p.t.Confirm}
-	if was != nil && p.Now().Sub(was.FirstFailed) >= giveUpAfter { // until the source object changes
+	if e, giveUp := escrowAfter(was, key, p.t, code, reason, p.Now()); giveUp { // until the source object changes
 		b.Unescrow = append(b.Unescrow, key)
 		o.Hash = p.t.Hash
 	} else {
-		b.Escrows = append(b.Escrows, escrowAfter(was, key, p.t, code, reason, p.Now()))
+		b.Escrows = append(b.Escrows, e)
 	}
 	if p.t.Prior == store.Unlinked {
 		o.Target = ""

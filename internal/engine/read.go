@@ -63,7 +63,7 @@ func (c *cycle) read(ctx context.Context) error {
 }
 
 // due returns which failed objects are tried again although nothing about them changed: all in a cycle that a person
-// asked for (design D17), else those whose time has come (engine.R103).
+// asked for (design D17) and in an initial one (engine section 3.3), else those whose time has come (engine.R103).
 func (c *cycle) due(ctx context.Context) (map[store.ObjectKey]waiting, error) {
 	list, err := c.Store.Escrows(ctx, c.subject.Job.ID)
 	if err != nil {
@@ -71,7 +71,7 @@ func (c *cycle) due(ctx context.Context) (map[store.ObjectKey]waiting, error) {
 	}
 	out := make(map[store.ObjectKey]waiting, len(list))
 	for _, e := range list {
-		out[e.ObjectKey] = waiting{due: c.opt.Manual || !c.Now().Before(e.NextAttempt), hash: e.Hash}
+		out[e.ObjectKey] = waiting{due: c.opt.Manual || c.row.Type == store.Initial || !c.Now().Before(e.NextAttempt), hash: e.Hash}
 	}
 	return out, nil
 }
