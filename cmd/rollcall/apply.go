@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -60,12 +61,10 @@ func (s *state) apply(ctx context.Context, c *cli, f *appfile.File, note string)
 	if err != nil {
 		return applied{}, err
 	}
-	if result.Job.Version > old.Version || old.FileHash == "" {
-		err := s.Store.AddVersion(ctx, store.Version{JobID: result.Job.ID, Number: result.Job.Version, At: c.Now().UTC(),
-			Author: c.author(), File: f.Raw, Note: note})
-		if err != nil && !errors.Is(err, store.ErrConflict) { // kept by an earlier try
-			return applied{}, err
-		}
+	err = s.Store.AddVersion(ctx, store.Version{JobID: result.Job.ID, Number: result.Job.Saved, Mapped: result.Job.Version, At: c.Now().UTC(),
+		Author: c.author(), File: f.Raw, FileDir: f.Job.Dir, Note: note})
+	if err != nil && !errors.Is(err, store.ErrConflict) { // kept by an earlier try
+		return applied{}, err
 	}
 	if err := s.assignAll(ctx, result.Job.ID, before, f.Job, wanted); err != nil {
 		return applied{}, err
@@ -85,7 +84,7 @@ func (s *state) createJob(ctx context.Context, c *cli, f *appfile.File) (store.J
 		return store.Job{}, err
 	}
 	now := c.Now().UTC()
-	j := store.Job{ID: id, Name: f.Job.Name, Template: f.Job.Template, File: f.Raw, FileDir: f.Job.Dir, Version: 1,
+	j := store.Job{ID: id, Name: f.Job.Name, Template: f.Job.Template, File: f.Raw, FileDir: f.Job.Dir, Saved: 1, Version: 1,
 		InitialDue: true, Created: now, Updated: now}
 	return j, s.Store.CreateJob(ctx, j)
 }
@@ -113,16 +112,27 @@ func (s *state) newJobID(ctx context.Context, j job.Job) (string, error) {
 	return orDefault(j.Template, j.Target.Connector) + "." + installation + "." + guid.String(), nil
 }
 
-// changeJob gives a job another file; remapped says that its mappings, filters or scope are others (design D14).
+// changeJob gives a job another file; remapped says that its mappings, filters or scope are others (design D14). That
+// lifts a quarantine, since what failed may have been mended by it (engine section 3.3); any other save makes the next
+// attempt of a job in quarantine due (engine.R115).
 func (s *state) changeJob(ctx context.Context, c *cli, old store.Job, f *appfile.File, remapped bool) (store.Job, error) {
 	return s.Store.UpdateJob(ctx, old.ID, func(j *store.Job) error {
+		if old.FileHash != "" || !bytes.Equal(old.File, f.Raw) { // else an earlier try came as far as here
+			j.Saved = old.Saved + 1
+		}
 		j.Name, j.Template = f.Job.Name, f.Job.Template
 		j.File, j.FileDir, j.FileHash = f.Raw, f.Job.Dir, ""
 		if remapped {
 			j.Version = old.Version + 1
-			j.InitialDue = true
+			j.AskInitial()
+			j.Quarantine = nil
 		}
 		j.Updated = c.Now().UTC()
+		if q := j.Quarantine; q != nil && !q.NextAttempt.IsZero() {
+			now := *q
+			now.NextAttempt = j.Updated
+			j.Quarantine = &now
+		}
 		return nil
 	})
 }

@@ -145,9 +145,19 @@ func (s *state) cycle(ctx context.Context, c *cli, j store.Job, f *appfile.File,
 		return engine.RunReport{}, err
 	}
 	defer func() { err = errors.Join(err, closeSubject(ctx, sub, sites)) }()
+	var earlier engine.Subject
+	sub.Earlier = func(ctx context.Context, version int64) (engine.Subject, error) {
+		var err error
+		earlier, err = s.subjectAt(ctx, c, j, version, sites)
+		return earlier, err
+	}
+	defer func() { err = errors.Join(err, closeSubject(ctx, earlier, sites)) }()
 	bar := c.progress()
 	rep, err = s.engine(c, bar).Run(ctx, sub, opt)
 	bar.Clear()
+	if stopped := stoppedError(j, err); stopped != nil {
+		return rep, stopped
+	}
 	if errors.Is(err, context.Canceled) {
 		return rep, &exitError{exitInternal, fmt.Errorf("interrupted; what was done is recorded, and the next run goes on from there")}
 	}

@@ -11,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rollcall-id/rollcall/internal/engine"
 	"github.com/rollcall-id/rollcall/internal/job"
+	"github.com/rollcall-id/rollcall/internal/secret"
 	"github.com/rollcall-id/rollcall/internal/store"
 	"github.com/rollcall-id/rollcall/internal/view"
 )
@@ -43,7 +45,7 @@ func (s *state) status(ctx context.Context, c *cli, args []string) error {
 	}
 	list := make([]view.Status, len(jobs))
 	for i, j := range jobs {
-		if list[i], err = s.statusOf(ctx, j); err != nil {
+		if list[i], err = s.statusOf(ctx, c, j); err != nil {
 			return err
 		}
 	}
@@ -58,24 +60,69 @@ func (s *state) status(ctx context.Context, c *cli, args []string) error {
 	return view.StatusList(c.Out, list)
 }
 
-func (s *state) statusOf(ctx context.Context, j store.Job) (view.Status, error) {
-	cycles, err := s.Store.CyclesOf(ctx, j.ID, 10)
-	if err != nil {
+// statusOf collects what is known of a job.
+func (s *state) statusOf(ctx context.Context, c *cli, j store.Job) (view.Status, error) {
+	in := view.StatusInput{Job: j, Now: c.Now(), Interval: job.Defaults().Interval}
+	var err error
+	if in.Cycles, err = s.Store.CyclesOf(ctx, j.ID, 10); err != nil {
 		return view.Status{}, err
 	}
-	tallies, err := s.Store.Tallies(ctx, j.ID)
-	if err != nil {
+	for id, to := range map[string]**store.Cycle{j.LastClean: &in.Clean, j.LastExport: &in.Exported} {
+		if id == "" {
+			continue
+		}
+		cycle, err := s.Store.Cycle(ctx, id)
+		if err != nil {
+			return view.Status{}, err
+		}
+		*to = &cycle
+	}
+	if in.Tallies, err = s.Store.Tallies(ctx, j.ID); err != nil {
 		return view.Status{}, err
 	}
-	failed, err := s.Store.Escrows(ctx, j.ID)
-	if err != nil {
+	if in.Failed, err = s.Store.Escrows(ctx, j.ID); err != nil {
 		return view.Status{}, err
 	}
-	staged, err := s.Store.Staged(ctx, j.ID)
-	if err != nil {
+	if in.Staged, err = s.Store.Staged(ctx, j.ID); err != nil {
 		return view.Status{}, err
 	}
-	return view.NewStatus(j, cycles, tallies, int64(len(failed)), int64(len(staged)), time.Time{}), nil
+	if f, err := parseStored(j); err == nil { // else it is shown without
+		in.Interval, in.Kinds = f.Job.Settings.Interval, map[string]string{}
+		for _, r := range f.Job.Rules {
+			in.Kinds[r.Name] = string(r.From)
+		}
+		in.Unconfigured = missingSecret(f.Job) != nil
+	}
+	allowed := slices.ContainsFunc(in.Staged, func(o store.Staged) bool { return o.Allowed })
+	in.Due = engine.NextCycle(j, in.Cycles, in.Interval, allowed, in.Now)
+	return view.NewStatus(in), nil
+}
+
+// missingSecret returns why a credential of a job cannot be read, nil when all can (engine section 2 NotConfigured).
+func missingSecret(j job.Job) error {
+	var look func(v any) error
+	look = func(v any) error {
+		switch v := v.(type) {
+		case map[string]any:
+			if ref, err := secret.ParseRef(v); err == nil {
+				_, _, err := ref.Resolve(j.Dir)
+				return err
+			}
+			for _, e := range v {
+				if err := look(e); err != nil {
+					return err
+				}
+			}
+		case []any:
+			for _, e := range v {
+				if err := look(e); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	return errors.Join(look(j.Source.Settings), look(j.Target.Settings))
 }
 
 func newLogsCommand(c *cli) *cobra.Command {

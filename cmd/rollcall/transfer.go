@@ -118,7 +118,7 @@ func writeApplied(c *cli, list ...applied) error {
 	if c.json() {
 		docs := make([]appliedDocument, len(list))
 		for i, a := range list {
-			docs[i] = appliedDocument{a.Job.ID, a.Job.Name, a.Created, a.Changed, a.Job.InitialDue, a.Job.Version}
+			docs[i] = appliedDocument{a.Job.ID, a.Job.Name, a.Created, a.Changed, a.Job.InitialDue, a.Job.Saved}
 		}
 		if len(docs) == 1 {
 			return view.JSON(c.Out, docs[0])

@@ -109,7 +109,7 @@ func (e *Engine) Restart(ctx context.Context, jobID string, what health.Reset) (
 			j.ResetDue |= afterCycle
 		}
 		if what.Has(health.ConnectorDataStore | health.Watermark) {
-			askInitial(j)
+			j.AskInitial()
 		}
 		return nil
 	})
@@ -117,12 +117,6 @@ func (e *Engine) Restart(ctx context.Context, jobID string, what health.Reset) (
 		return r, err
 	}
 	return e.resetNow(ctx, r)
-}
-
-// askInitial makes the next cycle initial, also when one is under way.
-func askInitial(j *store.Job) {
-	j.InitialDue, j.Watermark, j.ConfirmedAt = true, "", time.Time{}
-	j.Asked++
 }
 
 // resetNow resets rows at once, unless a cycle uses them or ought to do so before.
@@ -164,7 +158,7 @@ func (e *Engine) resetDue(ctx context.Context, j store.Job) (store.Job, error) {
 	return e.Store.UpdateJob(ctx, j.ID, func(j *store.Job) error {
 		j.ResetDue &^= what
 		if what.Has(health.ConnectorDataStore|health.Watermark) && !j.InitialDue {
-			askInitial(j)
+			j.AskInitial()
 		}
 		return nil
 	})
@@ -244,10 +238,10 @@ func (c *cycle) ended(j *store.Job, end health.Ending, now time.Time) {
 	case v.Prune:
 		j.Paused, j.Pruned = true, true
 		j.ResetDue |= health.Escrows | health.Watermark
-		askInitial(j)
+		j.AskInitial()
 	case j.ResetDue.Has(afterCycle):
 		j.ResetDue &^= afterCycle
-		askInitial(j)
+		j.AskInitial()
 	}
 }
 

@@ -42,6 +42,12 @@ type Job struct {
 	Updated      time.Time
 }
 
+// AskInitial makes the next cycle initial, also when one is under way (engine section 3.3).
+func (j *Job) AskInitial() {
+	j.InitialDue, j.Watermark, j.ConfirmedAt = true, "", time.Time{}
+	j.Asked++
+}
+
 // Quarantine is why a job is unhealthy (engine.R114).
 type Quarantine = health.Quarantine
 

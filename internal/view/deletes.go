@@ -57,7 +57,7 @@ func Deletes(w io.Writer, job string, list []store.Staged) error {
 		return nil
 	}
 	_, err := fmt.Fprintf(w, "\n%s held. `rollcall deletes allow %s` lets all of them go, keys behind it only those.\n",
-		Plural(waiting, "operation"), quoteArg(job))
+		Plural(waiting, "operation"), QuoteArg(job))
 	return err
 }
 

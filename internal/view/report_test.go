@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-id/rollcall/internal/engine"
+	"github.com/rollcall-id/rollcall/internal/health"
 	"github.com/rollcall-id/rollcall/internal/plan"
 	"github.com/rollcall-id/rollcall/internal/store"
 	"github.com/rollcall-id/rollcall/internal/view"
@@ -178,46 +179,73 @@ func TestPlanJSONLeavesTheReportAsItWas(t *testing.T) {
 
 func someStatus() view.Status {
 	job := store.Job{ID: "litmos-scim.1.2", Name: "SAP Litmos", Template: "litmos-scim", SteadyFirst: at("2026-03-01T08:03:20Z"),
-		Quarantine: &store.Quarantine{Reason: "TooManyDeletes", Message: "60 operations, 40 allowed", SeriesBegan: at("2026-03-01T08:03:20Z"), SeriesCount: 1}}
-	cycles := []store.Cycle{
-		{ID: "c3", Type: store.Incremental, State: store.Running, Phase: store.PhaseExport, Began: at("2026-03-01T09:00:00Z"), Planned: 1200, Done: 800},
-		{ID: "c2", Type: store.Initial, State: store.EntryLevelErrors, Began: at("2026-03-01T08:00:00Z"), Ended: at("2026-03-01T08:03:20Z"),
-			Counts: store.Counts{Imported: 3, Failed: 2}, Requests: store.Requests{Total: 1, ByMethod: map[string]int64{"GET": 1}}},
-		{ID: "c1", Type: store.Initial, State: store.Failed},
-	}
-	tallies := []store.Tally{{Rule: "users", State: store.Active, N: 1000}, {Rule: "groups", State: store.Active, N: 12},
-		{Rule: "users", State: store.Disabled, N: 3}, {Rule: "users", State: store.Released, N: 4}, {Rule: "users", State: store.Unlinked, N: 250}}
-	return view.NewStatus(job, cycles, tallies, 2, 60, at("2026-03-01T09:40:00Z"))
+		Quarantine: &store.Quarantine{Reason: "TooManyDeletes", Message: "60 operations, 40 allowed", SeriesBegan: at("2026-03-01T08:03:20Z"),
+			CurrentBegan: at("2026-03-01T08:43:20Z"), SeriesCount: 1}}
+	last := store.Cycle{ID: "c2", Type: store.Initial, State: store.EntryLevelErrors, Began: at("2026-03-01T08:00:00Z"), Ended: at("2026-03-01T08:03:20Z"),
+		Counts: store.Counts{Imported: 3, InScope: 2, Updated: 1, Failed: 2}, Planned: 3, Requests: store.Requests{Total: 1, ByMethod: map[string]int64{"GET": 1}}}
+	return view.NewStatus(view.StatusInput{
+		Job: job, Exported: &last, Interval: 40 * time.Minute, Kinds: map[string]string{"users": "User", "groups": "Group"},
+		Cycles: []store.Cycle{
+			{ID: "c3", Type: store.Incremental, State: store.Running, Phase: store.PhaseExport, Began: at("2026-03-01T09:00:00Z"), Planned: 1200, Done: 800},
+			last,
+			{ID: "c1", Type: store.Initial, State: store.Failed},
+		},
+		Tallies: []store.Tally{{Rule: "users", State: store.Active, N: 1000}, {Rule: "groups", State: store.Active, N: 12},
+			{Rule: "users", State: store.Disabled, N: 3}, {Rule: "users", State: store.Released, N: 4}, {Rule: "users", State: store.Unlinked, N: 250}},
+		Failed: []store.Escrow{{NextAttempt: at("2026-03-01T09:00:00Z")}, {NextAttempt: at("2026-03-01T14:03:20Z")}, {NextAttempt: at("2026-03-01T15:00:00Z")},
+			{NextAttempt: at("2026-03-01T20:00:00Z"), Reference: true}, {NextAttempt: at("2026-03-02T08:00:00Z")}, {NextAttempt: at("2026-03-03T08:00:00Z")}},
+		Staged: make([]store.Staged, 60),
+		Due:    health.Due{At: at("2026-03-01T09:40:00Z"), Why: health.WhyInterval}, Now: at("2026-03-01T09:00:30Z"),
+	})
 }
 
 func TestStatus(t *testing.T) {
-	fresh := view.NewStatus(store.Job{ID: "x", Name: "new", InitialDue: true}, nil, nil, 0, 0, time.Time{})
+	now := at("2026-03-01T09:00:30Z")
+	fresh := view.NewStatus(view.StatusInput{Job: store.Job{ID: "x", Name: "new", InitialDue: true}, Interval: 90 * time.Minute,
+		Due: health.Due{At: now, Why: health.WhyFirst}, Now: now})
+	down := view.NewStatus(view.StatusInput{Job: store.Job{ID: "x", Name: "gone", Disabled: true, FailedRuns: 31,
+		Quarantine: &store.Quarantine{Reason: "EncounteredQuarantineException", Code: "Unauthorized", Message: "the credential was refused", SeriesBegan: now, CurrentBegan: now, SeriesCount: 30}},
+		Cycles:   []store.Cycle{{ID: "c1", Type: store.Initial, State: store.Failed, Began: now, Ended: now, ErrorCode: "Unauthorized", Error: "the credential was refused"}},
+		Interval: time.Hour, Due: health.Due{Why: health.WhyDisabled}, Now: now})
+	pruned := view.NewStatus(view.StatusInput{Job: store.Job{ID: "x", Name: "many failures", Paused: true, Pruned: true, InitialDue: true},
+		Cycles: []store.Cycle{{ID: "c1", Type: store.Initial, State: store.EntryLevelErrors, Began: now, Ended: now, Counts: store.Counts{Created: 5, Failed: 12}}},
+		Due:    health.Due{Why: health.WhyPaused}, Now: now})
 	golden(t, "status.json", func(b *bytes.Buffer) error { return view.JSON(b, someStatus()) })
 	golden(t, "status.txt", func(b *bytes.Buffer) error { return view.StatusPage(b, someStatus(), at("2026-03-01T09:00:30Z")) })
 	golden(t, "status_new.json", func(b *bytes.Buffer) error { return view.JSON(b, fresh) })
 	golden(t, "status_new.txt", func(b *bytes.Buffer) error { return view.StatusPage(b, fresh, at("2026-03-01T09:00:30Z")) })
-	golden(t, "status_list.txt", func(b *bytes.Buffer) error { return view.StatusList(b, []view.Status{someStatus(), fresh}) })
+	golden(t, "status_disabled.json", func(b *bytes.Buffer) error { return view.JSON(b, down) })
+	golden(t, "status_disabled.txt", func(b *bytes.Buffer) error { return view.StatusPage(b, down, now) })
+	golden(t, "status_pruned.txt", func(b *bytes.Buffer) error { return view.StatusPage(b, pruned, now) })
+	golden(t, "status_list.txt", func(b *bytes.Buffer) error {
+		return view.StatusList(b, []view.Status{someStatus(), fresh, down, pruned})
+	})
 	golden(t, "status_none.txt", func(b *bytes.Buffer) error { return view.StatusList(b, nil) })
 	golden(t, "status_none.json", func(b *bytes.Buffer) error { return view.StatusListJSON(b, nil) })
 }
 
-func TestStatusCode(t *testing.T) {
+func TestStatusCode(t *testing.T) { // engine section 2
 	ended := []store.Cycle{{State: store.Succeeded}}
 	for _, c := range []struct {
-		name   string
-		job    store.Job
-		cycles []store.Cycle
-		want   string
+		name         string
+		job          store.Job
+		cycles       []store.Cycle
+		unconfigured bool
+		code, state  string
 	}{
-		{"a job that never ran is NotRun (engine section 2)", store.Job{}, nil, "NotRun"},
-		{"its first cycle under way changes nothing", store.Job{}, []store.Cycle{{State: store.Running}}, "NotRun"},
-		{"after a cycle it is Active", store.Job{}, ended, "Active"},
-		{"quarantine shows", store.Job{Quarantine: &store.Quarantine{}}, ended, "Quarantine"},
-		{"a pause by hand outranks quarantine", store.Job{Paused: true, Quarantine: &store.Quarantine{}}, ended, "Paused"},
+		{"a job that never ran is NotRun", store.Job{}, nil, false, "NotRun", "Active"},
+		{"without its credential it is NotConfigured", store.Job{}, nil, true, "NotConfigured", "Active"},
+		{"which one that has run is not", store.Job{}, ended, true, "Active", "Active"},
+		{"its first cycle under way changes nothing", store.Job{}, []store.Cycle{{State: store.Running}}, false, "NotRun", "Active"},
+		{"after a cycle it is Active", store.Job{}, ended, false, "Active", "Active"},
+		{"quarantine shows", store.Job{Quarantine: &store.Quarantine{}}, ended, false, "Quarantine", "Active"},
+		{"a pause by hand outranks quarantine", store.Job{Paused: true, Quarantine: &store.Quarantine{}}, ended, false, "Paused", "Paused"},
+		{"after four weeks of quarantine it is disabled (engine.R12)", store.Job{Disabled: true, Quarantine: &store.Quarantine{}}, ended, false, "Quarantine", "Disabled"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := view.NewStatus(c.job, c.cycles, nil, 0, 0, time.Time{}).Code; got != c.want {
-				t.Errorf("code %q, want %q", got, c.want)
+			got := view.NewStatus(view.StatusInput{Job: c.job, Cycles: c.cycles, Unconfigured: c.unconfigured})
+			if got.Code != c.code || got.Schedule.State != c.state {
+				t.Errorf("code %q, schedule %q; want %q, %q", got.Code, got.Schedule.State, c.code, c.state)
 			}
 		})
 	}

@@ -145,15 +145,15 @@ func held(r engine.RunReport) string {
 		lines = append(lines, fmt.Sprintf("Deletes and disables are held: %s.", oneLine(heldReason(reason))))
 	}
 	if r.Counts.Staged > 0 {
-		lines = append(lines, fmt.Sprintf("`rollcall deletes list %s` shows what is held, `rollcall deletes allow %[1]s` carries it out.", quoteArg(r.Job)))
+		lines = append(lines, fmt.Sprintf("`rollcall deletes list %s` shows what is held, `rollcall deletes allow %[1]s` carries it out.", QuoteArg(r.Job)))
 	}
 	return strings.Join(lines, "\n")
 }
 
 const tooManyDeletes = "TooManyDeletes" // engine.R108
 
-// quoteArg writes text as one word of a shell command.
-func quoteArg(s string) string {
+// QuoteArg writes text as one word of a shell command.
+func QuoteArg(s string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.@/:", r)
 	}

@@ -6,26 +6,111 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/rollcall-id/rollcall/internal/health"
 	"github.com/rollcall-id/rollcall/internal/store"
 )
 
-// Status is where a job stands (`rollcall status`). Codes and states are those of engine sections 2 and 15.
+// Status is where a job stands (`rollcall status`). Codes, states and names are those of engine sections 2 and 15.
 type Status struct {
-	Job         JobName           `json:"job"`
-	Code        string            `json:"code"` // NotRun, Active, Paused or Quarantine
-	InitialDue  bool              `json:"initialDue"`
-	Quarantine  *store.Quarantine `json:"quarantine"`
-	Running     *RunningCycle     `json:"running"`     // nil when no cycle is under way
-	LastCycle   *FinishedCycle    `json:"lastCycle"`   // nil before the first has ended
-	SteadyFirst *time.Time        `json:"steadyFirst"` // when nothing was left to do for the first time (engine.R137)
-	SteadyLast  *time.Time        `json:"steadyLast"`
-	Objects     []RuleObjects     `json:"objects"`
-	Failed      int64             `json:"failed"` // objects that wait for a retry
-	Staged      int64             `json:"staged"` // operations the guard holds
-	NextRun     *time.Time        `json:"nextRun"`
+	Job        JobName  `json:"job"`
+	Code       string   `json:"code"` // NotConfigured, NotRun, Active, Paused or Quarantine
+	Schedule   Schedule `json:"schedule"`
+	InitialDue bool     `json:"initialDue"`
+
+	FailedRuns    int64             `json:"countSuccessiveCompleteFailures"`
+	EscrowsPruned bool              `json:"escrowsPruned"`
+	Quarantine    *QuarantineStatus `json:"quarantine"`
+
+	Running           *RunningCycle  `json:"running"`       // nil when no cycle is under way
+	Progress          []Progressed   `json:"progress"`      // of the cycle under way
+	LastCycle         *FinishedCycle `json:"lastCycle"`     // nil before the first has ended
+	LastExecution     *Execution     `json:"lastExecution"` // the same as the reference service tells it
+	LastSuccess       *Execution     `json:"lastSuccessfulExecution"`
+	LastSuccessExport *Execution     `json:"lastSuccessfulExecutionWithExports"`
+	SteadyFirst       *time.Time     `json:"steadyStateFirstAchievedTime"` // when nothing was left to do for the first time
+	SteadyLast        *time.Time     `json:"steadyStateLastAchievedTime"`
+
+	Entries            []EntryCount  `json:"synchronizedEntryCountByType"`
+	TroubleshootingURL *string       `json:"troubleshootingUrl"` // always null; the reference service has one
+	Objects            []RuleObjects `json:"objects"`
+	Warning            string        `json:"warning,omitempty"` // about the last cycle (engine.R110)
+	Failed             int64         `json:"failed"`            // objects that wait for a retry
+	Escrows            Escrows       `json:"escrows"`
+	Staged             int64         `json:"staged"`  // operations the guard holds
+	NextRun            *time.Time    `json:"nextRun"` // nil for never; a time that is past means at once
+	NextRunWhy         health.Why    `json:"nextRunReason"`
+	due                bool
+}
+
+// Schedule says whether and how often a job runs (engine section 2).
+type Schedule struct {
+	State    string `json:"state"`    // Active, Disabled or Paused
+	Interval string `json:"interval"` // ISO 8601
+}
+
+// QuarantineStatus is why a job is in quarantine (engine.R114).
+type QuarantineStatus struct {
+	Reason       string     `json:"reason"`
+	Error        ErrorInfo  `json:"error"`
+	SeriesBegan  time.Time  `json:"seriesBegan"`
+	CurrentBegan time.Time  `json:"currentBegan"`
+	SeriesCount  int        `json:"seriesCount"`
+	NextAttempt  *time.Time `json:"nextAttempt"` // nil where cycles run at their usual interval, or not at all
+}
+
+// ErrorInfo is an error as the reference service tells it.
+type ErrorInfo struct {
+	Code       string `json:"code"`
+	Message    string `json:"message"`
+	Actionable bool   `json:"tenantActionable"` // the administrator can mend it
+}
+
+// Progressed is how far the cycle under way has come.
+type Progressed struct {
+	Completed int64  `json:"completedUnits"`
+	Total     int64  `json:"totalUnits"`
+	Units     string `json:"units"`
+}
+
+// Execution is a cycle that has ended, as the reference service tells it (engine.R138).
+type Execution struct {
+	ID            string           `json:"activityIdentifier"`
+	State         store.CycleState `json:"state"`
+	Began         time.Time        `json:"timeBegan"`
+	Ended         time.Time        `json:"timeEnded"`
+	Error         *ErrorInfo       `json:"error"`
+	Entitled      int64            `json:"countEntitled"`
+	InScope       int64            `json:"countEntitledForProvisioning"`
+	Escrowed      int64            `json:"countEscrowed"`
+	EscrowedRaw   int64            `json:"countEscrowedRaw"`
+	Exports       int64            `json:"countExports"`
+	Exported      int64            `json:"countExported"`
+	Imported      int64            `json:"countImported"`
+	ImportedDelta int64            `json:"countImportedDeltas"`
+	ImportedRefs  int64            `json:"countImportedReferenceDeltas"`
+}
+
+// EntryCount is the number of linked objects of a source type.
+type EntryCount struct {
+	Key   string `json:"key"`
+	Value int64  `json:"value"`
+}
+
+// Escrows tells when failed objects are tried again by scheduled cycles (engine.R103).
+type Escrows struct {
+	References int64     `json:"references"` // of them failures of managers and members (engine.R100)
+	DueNow     int64     `json:"dueNow"`
+	Next       []Attempt `json:"nextAttempts"` // the others, by the hour
+}
+
+// Attempt is when so many failed objects are tried again: within the hour that ends then.
+type Attempt struct {
+	At    time.Time `json:"at"`
+	Count int64     `json:"count"`
 }
 
 // JobName names a job.
@@ -66,43 +151,160 @@ type RuleObjects struct {
 	Unlinked int64  `json:"unlinked"` // seen, without an account
 }
 
-// NewStatus puts together what is kept of a job: its row, its cycles (newest first), the tally of its objects, and the
-// numbers of failures and held operations. next is when its next cycle is due, zero when nothing will start one.
-func NewStatus(j store.Job, cycles []store.Cycle, tallies []store.Tally, failed, staged int64, next time.Time) Status {
+// StatusInput is what a status is put together from.
+type StatusInput struct {
+	Job             store.Job
+	Cycles          []store.Cycle // the newest, newest first
+	Clean, Exported *store.Cycle  // the last one without failures, and the last one that wrote something; nil for none
+	Tallies         []store.Tally
+	Kinds           map[string]string // type of the source's objects, by rule
+	Failed          []store.Escrow
+	Staged          []store.Staged
+	Interval        time.Duration
+	Unconfigured    bool // a credential is missing
+	Due             health.Due
+	Now             time.Time
+}
+
+// NewStatus puts together what is known of a job.
+func NewStatus(in StatusInput) Status {
+	j := in.Job
 	s := Status{
-		Job:         JobName{ID: j.ID, Name: j.Name, Template: j.Template},
-		InitialDue:  j.InitialDue,
-		Quarantine:  j.Quarantine,
+		Job:           JobName{ID: j.ID, Name: j.Name, Template: j.Template},
+		Schedule:      Schedule{State: "Active", Interval: isoDuration(in.Interval)},
+		InitialDue:    j.InitialDue,
+		FailedRuns:    j.FailedRuns,
+		EscrowsPruned: j.Pruned,
+		Quarantine:    quarantineStatus(j.Quarantine),
+		Progress:      []Progressed{},
+		LastSuccess:   execution(in.Clean), LastSuccessExport: execution(in.Exported),
 		SteadyFirst: instant(j.SteadyFirst),
 		SteadyLast:  instant(j.SteadyLast),
-		Objects:     ruleObjects(tallies),
-		Failed:      failed,
-		Staged:      staged,
-		NextRun:     instant(next),
+		Entries:     entryCounts(in.Tallies, in.Kinds),
+		Objects:     ruleObjects(in.Tallies),
+		Failed:      int64(len(in.Failed)),
+		Escrows:     escrows(in.Failed, in.Now),
+		Staged:      int64(len(in.Staged)),
+		NextRun:     instant(in.Due.At),
+		NextRunWhy:  in.Due.Why,
+		due:         !in.Due.At.IsZero() && !in.Due.At.After(in.Now),
 	}
-	for _, c := range cycles {
+	for _, c := range in.Cycles {
 		switch {
 		case c.State == store.Running && s.Running == nil:
 			s.Running = &RunningCycle{ID: c.ID, Type: c.Type, Phase: c.Phase, Began: utc(c.Began), Planned: c.Planned, Done: c.Done}
+			s.Progress = append(s.Progress, Progressed{Completed: c.Done, Total: c.Planned, Units: "objects"})
 		case c.State != store.Running && s.LastCycle == nil:
 			if c.Requests.ByMethod == nil {
 				c.Requests.ByMethod = map[string]int64{}
 			}
 			s.LastCycle = &FinishedCycle{ID: c.ID, Type: c.Type, State: c.State, Began: utc(c.Began), Ended: utc(c.Ended),
 				Counts: c.Counts, Requests: c.Requests, Error: c.Error}
+			s.LastExecution = execution(&c)
+			s.Warning = health.Warning(s.LastExecution.Escrowed, s.LastExecution.Exported)
 		}
+	}
+	switch {
+	case j.Disabled:
+		s.Schedule.State = "Disabled"
+	case j.Paused:
+		s.Schedule.State = "Paused"
 	}
 	switch {
 	case j.Paused:
 		s.Code = "Paused"
 	case j.Quarantine != nil:
 		s.Code = "Quarantine"
+	case s.LastCycle == nil && s.Running == nil && in.Unconfigured:
+		s.Code = "NotConfigured"
 	case s.LastCycle == nil:
 		s.Code = "NotRun"
 	default:
 		s.Code = "Active"
 	}
 	return s
+}
+
+func quarantineStatus(q *store.Quarantine) *QuarantineStatus {
+	if q == nil {
+		return nil
+	}
+	return &QuarantineStatus{Reason: q.Reason, Error: ErrorInfo{Code: cmp.Or(q.Code, q.Reason), Message: q.Message, Actionable: true},
+		SeriesBegan: utc(q.SeriesBegan), CurrentBegan: utc(q.CurrentBegan), SeriesCount: q.SeriesCount, NextAttempt: instant(q.NextAttempt)}
+}
+
+func execution(c *store.Cycle) *Execution {
+	if c == nil {
+		return nil
+	}
+	n := c.Counts
+	e := &Execution{ID: c.ID, State: c.State, Began: utc(c.Began), Ended: utc(c.Ended), Entitled: n.InScope, InScope: n.InScope,
+		Escrowed: n.Failed, EscrowedRaw: n.Failed, Exports: c.Planned, Exported: n.Created + n.Updated + n.Enabled + n.Disabled + n.Deleted,
+		Imported: n.Imported}
+	if c.Type == store.Incremental {
+		e.ImportedDelta = n.Imported
+	}
+	if c.Error != "" {
+		e.Error = &ErrorInfo{Code: c.ErrorCode, Message: c.Error, Actionable: true}
+	}
+	return e
+}
+
+func entryCounts(tallies []store.Tally, kinds map[string]string) []EntryCount {
+	out := []EntryCount{}
+	for _, t := range tallies {
+		if t.State == store.Unlinked {
+			continue
+		}
+		key := cmp.Or(kinds[t.Rule], t.Rule)
+		i := slices.IndexFunc(out, func(e EntryCount) bool { return e.Key == key })
+		if i < 0 {
+			i = len(out)
+			out = append(out, EntryCount{Key: key})
+		}
+		out[i].Value += t.N
+	}
+	slices.SortFunc(out, func(a, b EntryCount) int { return cmp.Compare(a.Key, b.Key) })
+	return out
+}
+
+func escrows(failed []store.Escrow, now time.Time) Escrows {
+	out := Escrows{Next: []Attempt{}}
+	byHour := map[time.Time]int64{}
+	for _, e := range failed {
+		if e.Reference {
+			out.References++
+		}
+		if !e.NextAttempt.After(now) {
+			out.DueNow++
+			continue
+		}
+		hour := utc(e.NextAttempt).Truncate(time.Hour)
+		if hour.Before(e.NextAttempt) {
+			hour = hour.Add(time.Hour)
+		}
+		byHour[hour]++
+	}
+	for at, n := range byHour {
+		out.Next = append(out.Next, Attempt{At: at, Count: n})
+	}
+	slices.SortFunc(out.Next, func(a, b Attempt) int { return a.At.Compare(b.At) })
+	return out
+}
+
+// isoDuration writes a duration as ISO 8601 does: PT40M.
+func isoDuration(d time.Duration) string {
+	text := ""
+	if h := d / time.Hour; h > 0 {
+		text += fmt.Sprintf("%dH", h)
+	}
+	if m := d % time.Hour / time.Minute; m > 0 {
+		text += fmt.Sprintf("%dM", m)
+	}
+	if sec := d % time.Minute; sec > 0 || text == "" {
+		text += strconv.FormatFloat(sec.Seconds(), 'f', -1, 64) + "S"
+	}
+	return "PT" + text
 }
 
 func instant(t time.Time) *time.Time {
@@ -166,15 +368,22 @@ func StatusList(w io.Writer, list []Status) error {
 }
 
 func stateText(s Status) string {
-	if s.Running != nil {
-		return s.Code + ", running"
+	text := s.Code
+	if s.Schedule.State == "Disabled" {
+		text += ", disabled"
 	}
-	return s.Code
+	if s.Running != nil && s.Schedule.State == "Active" {
+		text += ", running"
+	}
+	return text
 }
 
 func next(s Status) string {
-	if s.NextRun == nil {
+	switch {
+	case s.NextRun == nil:
 		return "-"
+	case s.due:
+		return "due"
 	}
 	return Time(*s.NextRun)
 }
@@ -189,8 +398,15 @@ func StatusPage(w io.Writer, s Status, now time.Time) error {
 		t.Add("template", s.Job.Template)
 	}
 	if q := s.Quarantine; q != nil {
-		t.Add("quarantine", strings.TrimSuffix(q.Reason+": "+q.Message, ": "))
-		t.Add("", "since "+Time(q.SeriesBegan)+", next attempt "+orDash(Time(q.NextAttempt)))
+		t.Add("quarantine", strings.TrimSuffix(q.Reason+": "+q.Error.Message, ": "))
+		text := "since " + Time(q.SeriesBegan)
+		if q.NextAttempt != nil {
+			text += ", next attempt " + Time(*q.NextAttempt)
+		}
+		t.Add("", text)
+	}
+	if s.EscrowsPruned {
+		t.Add("pruned", "too many objects failed in the initial cycle: their failures were dropped; mend the cause, then `rollcall restart "+QuoteArg(s.Job.Name)+"`")
 	}
 	if c := s.Running; c != nil {
 		text := fmt.Sprintf("%s, %s since %s", c.Type, phaseText(c.Phase), Duration(now.Sub(c.Began)))
@@ -205,12 +421,16 @@ func StatusPage(w io.Writer, s Status, now time.Time) error {
 			t.Add("", c.Error)
 		}
 	}
+	if s.Warning != "" {
+		t.Add("warning", s.Warning)
+	}
 	t.Add("next cycle", nextText(s))
 	if s.Failed > 0 {
-		t.Add("failed", Plural(s.Failed, "object")+"; see `rollcall logs "+quoteArg(s.Job.Name)+" --status failure`")
+		t.Add("failed", Plural(s.Failed, "object")+"; see `rollcall logs "+QuoteArg(s.Job.Name)+" --status failure`")
+		t.Add("", "tried again: "+attempts(s.Escrows))
 	}
 	if s.Staged > 0 {
-		t.Add("held", Plural(s.Staged, "operation")+"; see `rollcall deletes list "+quoteArg(s.Job.Name)+"`")
+		t.Add("held", Plural(s.Staged, "operation")+"; see `rollcall deletes list "+QuoteArg(s.Job.Name)+"`")
 	}
 	if err := t.write(&b, "  "); err != nil {
 		return err
@@ -229,15 +449,46 @@ func StatusPage(w io.Writer, s Status, now time.Time) error {
 	return err
 }
 
+// attempts tells when failed objects are tried again, the next few times of it.
+func attempts(e Escrows) string {
+	const shown = 3
+	var parts []string
+	if e.DueNow > 0 {
+		parts = append(parts, Count(e.DueNow)+" in the next cycle")
+	}
+	var later int64
+	for i, a := range e.Next {
+		if i < shown {
+			parts = append(parts, Count(a.Count)+" by "+Time(a.At))
+		} else {
+			later += a.Count
+		}
+	}
+	if later > 0 {
+		parts = append(parts, Count(later)+" later")
+	}
+	return strings.Join(parts, ", ") + "; a run by hand tries all of them"
+}
+
 func nextText(s Status) string {
 	kind := "incremental"
 	if s.InitialDue {
 		kind = "initial"
 	}
-	if s.NextRun == nil {
-		return kind + ", not scheduled"
+	switch name := QuoteArg(s.Job.Name); s.NextRunWhy {
+	case health.WhyDisabled:
+		return kind + ", not before `rollcall start " + name + "`: four weeks of quarantine have disabled the job"
+	case health.WhyPaused:
+		return kind + ", not before `rollcall start " + name + "`"
+	case health.WhyInterrupted, health.WhyQuarantine, health.WhyFirst, health.WhyAsked, health.WhyInterval:
 	}
-	return kind + ", " + Time(*s.NextRun)
+	switch {
+	case s.NextRun == nil:
+		return kind + ", not scheduled"
+	case s.due:
+		return kind + ", due"
+	}
+	return kind + ", due " + Time(*s.NextRun)
 }
 
 func phaseText(p store.Phase) string {
@@ -252,11 +503,4 @@ func phaseText(p store.Phase) string {
 		return "finishing"
 	}
 	return string(p)
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }
