@@ -122,11 +122,11 @@ func TestApplyKnowsWhatMakesTheNextCycleInitial(t *testing.T) { // design D14
 	}{
 		{"a comment is no change", "name: App", "# ours\nname: App", summary{HasHash: true, Version: 1, Versions: 1, Roles: 1, Assignments: 1}},
 		{"another interval is a change, but not of what flows", "name: App", "settings: {interval: 30m}\nname: App",
-			summary{Changed: true, HasHash: true, Version: 1, Versions: 1, Roles: 1, Assignments: 1}},
+			summary{Changed: true, HasHash: true, Version: 1, Versions: 2, Roles: 1, Assignments: 1}},
 		{"fewer assignments are taken back", "assignments: [{user: mira@example.com, role: Learner}]", "assignments: []",
-			summary{Changed: true, HasHash: true, Version: 1, Versions: 1, Roles: 1}},
+			summary{Changed: true, HasHash: true, Version: 1, Versions: 3, Roles: 1}},
 		{"another scope makes the next cycle initial", "{interval: 30m}", "{interval: 30m, scope: all}",
-			summary{Changed: true, Initial: true, HasHash: true, Version: 2, Versions: 2, Roles: 1}},
+			summary{Changed: true, Initial: true, HasHash: true, Version: 2, Versions: 4, Roles: 1}},
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			text, err := os.ReadFile(file)

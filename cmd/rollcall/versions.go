@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -169,7 +170,11 @@ func (s *state) restoreVersion(ctx context.Context, c *cli, j store.Job, list []
 func parseVersion(j store.Job, v store.Version) (*appfile.File, error) {
 	opts := appFileOptions()
 	opts.File = fmt.Sprintf("%s, version %d", j.Name, v.Number)
-	f, err := appfile.Parse(v.File, orDefault(v.FileDir, j.FileDir), opts)
+	dir := v.FileDir
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() { // the folder was moved, with the app file in it
+		dir = j.FileDir
+	}
+	f, err := appfile.Parse(v.File, dir, opts)
 	if err != nil {
 		return nil, &exitError{exitUsage, fmt.Errorf("version %d of %s cannot be used by this version of rollcall:\n%w", v.Number, j.Name, err)}
 	}
