@@ -514,7 +514,7 @@ func (c *cycle) report(ctx context.Context) (RunReport, error) {
 	if j.Quarantine != nil {
 		r.Quarantine = &QuarantineInfo{Reason: j.Quarantine.Reason}
 		if row.State != store.Failed && j.Quarantine.Reason != health.ReasonDeletes {
-			r.Warnings = append(r.Warnings, "the job is in quarantine: "+j.Quarantine.Message)
+			r.Warnings = append(r.Warnings, j.Quarantine.Message)
 		}
 	}
 	if row.Held != "" {

@@ -15,6 +15,7 @@
 //	export.go      the work list, sent by many workers in a set order, committed in groups
 //	write.go       one object, written; write_references.go its manager or members
 //	outcome.go     what is remembered of it afterwards
+//	life.go        what the end of a cycle means for its job; pause, start, restart
 //
 // plan.go runs the same code up to the export and tells what would be sent.
 //
