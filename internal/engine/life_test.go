@@ -291,11 +291,10 @@ func TestRestart(t *testing.T) {
 		linked, failures int
 		held, allowed    int
 		quarantine       bool
-		initial          bool              // the next cycle
-		watermark        bool              // is kept
-		tried            bool              // the one that failed, in the next scheduled cycle
-		counts           store.Counts      // of that cycle
-		left             map[string]string // accounts afterwards, by id: "" or "changed"
+		initial          bool         // the next cycle
+		watermark        bool         // is kept
+		tried            bool         // the one that failed, in the next scheduled cycle
+		counts           store.Counts // of that cycle
 	}
 	keep := effect{linked: 3, failures: 1, held: 1, quarantine: true, watermark: true, counts: store.Counts{Staged: 1}}
 	for _, c := range []struct {

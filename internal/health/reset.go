@@ -63,8 +63,8 @@ func ResetNames() []string {
 	return names
 }
 
-// Has tells whether any of these is in the set.
-func (r Reset) Has(any Reset) bool { return r&any != 0 }
+// Has tells whether one of these is in the set.
+func (r Reset) Has(some Reset) bool { return r&some != 0 }
 
 // String lists the set in words, "None" for the empty one.
 func (r Reset) String() string {
