@@ -23,7 +23,8 @@ func newRunCommand(c *cli) *cobra.Command {
 		Short: "Run one cycle of a job now",
 		Long: `Run one cycle of a job now, and tell what it did. With an app file the file is applied first; a file that has not
 changed is no save. The first cycle of a job looks at everybody, later ones at what has changed. A cycle that was
-interrupted goes on where it stopped.`,
+interrupted goes on where it stopped, with the mappings it began with; with --initial it ends, unless it is an initial
+one with the mappings in force. A job that is paused or disabled is not run.`,
 		GroupID: groupJobs,
 		Args:    arguments("[JOB]"),
 		RunE: func(cmd *cobra.Command, args []string) error {

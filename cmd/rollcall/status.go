@@ -93,8 +93,7 @@ func (s *state) statusOf(ctx context.Context, c *cli, j store.Job) (view.Status,
 		}
 		in.Unconfigured = missingSecret(f.Job) != nil
 	}
-	allowed := slices.ContainsFunc(in.Staged, func(o store.Staged) bool { return o.Allowed })
-	in.Due = engine.NextCycle(j, in.Cycles, in.Interval, allowed, in.Now)
+	in.Due = engine.NextCycle(j, in.Cycles, in.Interval, in.Now)
 	return view.NewStatus(in), nil
 }
 
@@ -302,7 +301,7 @@ func (s *state) allow(ctx context.Context, c *cli, name string, keys []string) e
 			return err
 		}
 	}
-	n, err := s.Store.AllowStaged(ctx, j.ID, chosen)
+	n, err := s.engine(c, nil).Allow(ctx, j.ID, chosen)
 	if err != nil {
 		return err
 	}

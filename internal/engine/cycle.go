@@ -129,6 +129,11 @@ func (e *Engine) begin(ctx context.Context, s Subject, opt Options) (*cycle, err
 	if s.Job, err = e.resetDue(ctx, s.Job); err != nil {
 		return nil, err
 	}
+	if s.Job.Woken {
+		if s.Job, err = e.Store.UpdateJob(ctx, s.Job.ID, func(j *store.Job) error { j.Woken = false; return nil }); err != nil {
+			return nil, err
+		}
+	}
 	c, err := e.newCycle(s, opt)
 	if err != nil {
 		return nil, err

@@ -42,7 +42,7 @@ func (w *world) allow(anchors ...string) {
 	for _, a := range anchors {
 		keys = append(keys, store.ObjectKey{Rule: "users", Anchor: a})
 	}
-	if _, err := w.db.AllowStaged(w.t.Context(), w.jobID, keys); err != nil {
+	if _, err := w.engine().Allow(w.t.Context(), w.jobID, keys); err != nil {
 		w.t.Fatal(err)
 	}
 }

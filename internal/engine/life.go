@@ -72,6 +72,17 @@ func (e *Engine) start(j *store.Job, what health.Reset) {
 	j.Paused, j.Disabled, j.Pruned, j.Updated = false, false, false, now
 }
 
+// Allow releases operations that the deletion guard holds: those with the keys given, all without keys. The next cycle,
+// which is due at once, carries out those that still have a cause. It returns how many were not released before.
+func (e *Engine) Allow(ctx context.Context, jobID string, keys []store.ObjectKey) (int64, error) {
+	n, err := e.Store.AllowStaged(ctx, jobID, keys)
+	if err != nil {
+		return 0, err
+	}
+	_, err = e.Store.UpdateJob(ctx, jobID, func(j *store.Job) error { j.Woken = true; return nil })
+	return n, err
+}
+
 // Restarted tells what a restart did.
 type Restarted struct {
 	Job     store.Job
@@ -95,7 +106,7 @@ func (e *Engine) Restart(ctx context.Context, jobID string, what health.Reset) (
 	var err error
 	var waiting []store.Staged
 	if what.Has(health.ForceDeletes) {
-		if r.Allowed, err = e.Store.AllowStaged(ctx, jobID, nil); err != nil {
+		if r.Allowed, err = e.Allow(ctx, jobID, nil); err != nil {
 			return r, err
 		}
 		if waiting, err = e.Store.Staged(ctx, jobID); err != nil {
@@ -245,11 +256,11 @@ func (c *cycle) ended(j *store.Job, end health.Ending, now time.Time) {
 	}
 }
 
-// NextCycle says when the next cycle of a job is due (engine section 14), given its newest cycles, newest first, its
-// interval, and whether held operations have been allowed.
-func NextCycle(j store.Job, newest []store.Cycle, interval time.Duration, allowed bool, now time.Time) health.Due {
+// NextCycle says when the next cycle of a job is due (engine section 14), given its newest cycles, newest first, and its
+// interval.
+func NextCycle(j store.Job, newest []store.Cycle, interval time.Duration, now time.Time) health.Due {
 	s := health.Standing{Disabled: j.Disabled, Paused: j.Paused, Interval: interval, Quarantine: j.Quarantine,
-		Asked: allowed || j.InitialDue || j.ResetDue.Has(ofRows)}
+		Asked: j.Woken || j.InitialDue || j.ResetDue.Has(ofRows)}
 	if len(newest) > 0 {
 		s.Began, s.Running = newest[0].Began, newest[0].State == store.Running
 	}

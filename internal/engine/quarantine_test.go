@@ -58,7 +58,7 @@ func (w *world) due() health.Due {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return engine.NextCycle(j, last, w.def.Settings.Interval, len(w.staged()) > 0 && w.staged()[0].Allowed, w.now())
+	return engine.NextCycle(j, last, w.def.Settings.Interval, w.now())
 }
 
 func reason(rep engine.RunReport) string {
@@ -317,8 +317,21 @@ func TestTheGuardIsAQuarantineOfItsOwn(t *testing.T) { // design D6, which outra
 	if d := w.due(); d.Why != health.WhyAsked {
 		t.Errorf("allowed, and due %+v", d)
 	}
+	w.fail(func(c memory.Call) error {
+		if c.Op == connector.OpDelete {
+			return &connector.Error{Kind: connector.KindInvalid, Code: connector.CodeUnprocessable}
+		}
+		return nil
+	}, nil)
+	if rep = w.cycle(engine.Options{}); rep.Counts.Failed != 1 {
+		t.Errorf("%+v", rep.Counts)
+	}
+	if d := w.due(); d.Why != health.WhyInterval { // or cycle would follow cycle without a pause
+		t.Errorf("allowed, tried, and due %+v", d)
+	}
+	w.fail(nil, nil)
 	w.allow(num("p", 1), num("p", 2), num("p", 3))
-	if rep = w.cycle(engine.Options{}); reason(rep) != "" || rep.Counts.Deleted != 4 {
+	if rep = w.run(); reason(rep) != "" || rep.Counts.Deleted != 4 {
 		t.Errorf("released: %q, %+v", reason(rep), rep.Counts)
 	}
 }

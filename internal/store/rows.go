@@ -31,6 +31,7 @@ type Job struct {
 	LastTotal    map[string]int64 // objects the target said it has, per kind, when it was listed last
 	ConfirmedAt  time.Time
 	Quarantine   *Quarantine
+	Woken        bool         // somebody wants the next cycle at once, because held operations were allowed; a cycle that begins forgets it
 	ResetDue     health.Reset // what a restart resets before the next cycle begins (engine.R20, R21)
 	Pruned       bool         // failures were dropped at the end of an initial cycle (engine.R16 escrowsPruned)
 	FailedRuns   int64        // cycles in a row that could not be carried to their end (engine.R137)

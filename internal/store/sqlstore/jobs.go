@@ -15,9 +15,9 @@ import (
 const insertJob = `
 INSERT INTO jobs (id, name, name_fold, template, file, file_dir, file_hash, version, paused, initial_due, watermark,
 	no_references, last_total, confirmed_at, quarantine, steady_first, steady_last, created, updated,
-	saved, disabled, escrows_pruned, failed_runs, last_clean, last_export, asked, reset_due)
+	saved, disabled, escrows_pruned, failed_runs, last_clean, last_export, asked, reset_due, woken)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-	$20, $21, $22, $23, $24, $25, $26, $27)
+	$20, $21, $22, $23, $24, $25, $26, $27, $28)
 RETURNING num`
 
 const insertHold = `INSERT INTO job_holds (job, epoch, holder, held_until) VALUES ($1, $2, $3, $4)`
@@ -54,7 +54,7 @@ func (s *Store) CreateJob(ctx context.Context, j store.Job) error {
 const selectJobs = `
 SELECT j.id, j.name, j.template, j.file, j.file_dir, j.file_hash, j.version, j.paused, j.initial_due, j.watermark,
 	j.no_references, j.last_total, j.confirmed_at, j.quarantine, j.steady_first, j.steady_last, j.created, j.updated,
-	j.saved, j.disabled, j.escrows_pruned, j.failed_runs, j.last_clean, j.last_export, j.asked, j.reset_due,
+	j.saved, j.disabled, j.escrows_pruned, j.failed_runs, j.last_clean, j.last_export, j.asked, j.reset_due, j.woken,
 	h.epoch, h.holder, h.held_until
 FROM jobs j JOIN job_holds h ON h.job = j.num`
 
@@ -87,7 +87,7 @@ UPDATE jobs SET name = $2, name_fold = $3, template = $4, file = $5, file_dir = 
 	paused = $9, initial_due = $10, watermark = $11, no_references = $12, last_total = $13, confirmed_at = $14,
 	quarantine = $15, steady_first = $16, steady_last = $17, created = $18, updated = $19,
 	saved = $20, disabled = $21, escrows_pruned = $22, failed_runs = $23, last_clean = $24, last_export = $25,
-	asked = $26, reset_due = $27
+	asked = $26, reset_due = $27, woken = $28
 WHERE id = $1`
 
 // UpdateJob changes a job in one transaction; its id, epoch and hold stay.
@@ -216,19 +216,19 @@ func jobValues(j *store.Job) ([]any, error) {
 		database.Flag(j.Paused), database.Flag(j.InitialDue), j.Watermark, database.Flag(j.NoReferences), totals,
 		database.Micros(j.ConfirmedAt), quarantine, database.Micros(j.SteadyFirst), database.Micros(j.SteadyLast),
 		database.Micros(j.Created), database.Micros(j.Updated), j.Saved, database.Flag(j.Disabled), database.Flag(j.Pruned),
-		j.FailedRuns, j.LastClean, j.LastExport, j.Asked, int64(j.ResetDue)}, nil
+		j.FailedRuns, j.LastClean, j.LastExport, j.Asked, int64(j.ResetDue), database.Flag(j.Woken)}, nil
 }
 
 type scanner interface{ Scan(dest ...any) error }
 
 func scanJob(row scanner) (store.Job, error) {
 	var j store.Job
-	var paused, initial, noReferences, disabled, pruned, reset int64
+	var paused, initial, noReferences, disabled, pruned, reset, woken int64
 	var confirmed, first, last, created, updated, until int64
 	var totals, quarantine []byte
 	err := row.Scan(&j.ID, &j.Name, &j.Template, &j.File, &j.FileDir, &j.FileHash, &j.Version, &paused, &initial, &j.Watermark,
 		&noReferences, &totals, &confirmed, &quarantine, &first, &last, &created, &updated,
-		&j.Saved, &disabled, &pruned, &j.FailedRuns, &j.LastClean, &j.LastExport, &j.Asked, &reset,
+		&j.Saved, &disabled, &pruned, &j.FailedRuns, &j.LastClean, &j.LastExport, &j.Asked, &reset, &woken,
 		&j.Epoch, &j.Holder, &until)
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.Job{}, store.ErrNotFound
@@ -247,7 +247,7 @@ func scanJob(row scanner) (store.Job, error) {
 		return store.Job{}, err
 	}
 	j.Paused, j.InitialDue, j.NoReferences = paused != 0, initial != 0, noReferences != 0
-	j.Disabled, j.Pruned, j.ResetDue = disabled != 0, pruned != 0, health.Reset(reset)
+	j.Disabled, j.Pruned, j.Woken, j.ResetDue = disabled != 0, pruned != 0, woken != 0, health.Reset(reset)
 	j.ConfirmedAt, j.SteadyFirst, j.SteadyLast = database.Time(confirmed), database.Time(first), database.Time(last)
 	j.Created, j.Updated, j.HeldUntil = database.Time(created), database.Time(updated), database.Time(until)
 	return j, nil
