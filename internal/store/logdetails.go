@@ -18,6 +18,7 @@ type LogDetails struct {
 	Reason         string // of any status but success
 	Properties     []LogProperty
 	Steps          []LogStep
+	By             string // the person who asked for it; "" for a cycle
 }
 
 // LogEnd is one of the two systems of a record, and the type of the object there.
@@ -102,6 +103,7 @@ func (d *LogDetails) code(c *packed.Coder) {
 			c.Word(&f.Value, logWords)
 		})
 	})
+	c.Text(&d.By)
 }
 
 // JSON is the whole record in Graph's form, a provisioningObjectSummary (engine.R145). A document that is JSON already
@@ -133,6 +135,10 @@ func (r *LogRecord) JSON() ([]byte, error) {
 		Status           string   `json:"status"`
 		ErrorInformation *failure `json:"errorInformation"`
 	}
+	by := initiator{DisplayName: "Rollcall", InitiatorType: "system"}
+	if d.By != "" {
+		by = initiator{ID: d.By, DisplayName: d.By, InitiatorType: "user"}
+	}
 	info := status{Status: r.Status}
 	if r.Status != "success" {
 		info.ErrorInformation = &failure{ErrorCode: r.ErrorCode, Reason: d.Reason, ErrorCategory: "nonServiceFailure"}
@@ -162,7 +168,7 @@ func (r *LogRecord) JSON() ([]byte, error) {
 		Steps                  []LogStep     `json:"provisioningSteps"`
 	}{
 		ID: r.ID, ActivityDateTime: r.At.UTC(), JobID: r.JobID, CycleID: r.CycleID, ChangeID: d.ChangeID, ProvisioningAction: r.Action,
-		DurationInMilliseconds: d.Took.Milliseconds(), InitiatedBy: initiator{DisplayName: "Rollcall", InitiatorType: "system"},
+		DurationInMilliseconds: d.Took.Milliseconds(), InitiatedBy: by,
 		ServicePrincipal: end{ID: r.JobID, DisplayName: d.JobName},
 		SourceSystem:     end{ID: d.Source.ID, DisplayName: d.Source.Name}, TargetSystem: end{ID: d.Target.ID, DisplayName: d.Target.Name},
 		SourceIdentity: end{ID: r.SourceID, DisplayName: r.SourceName, IdentityType: d.Source.Type},

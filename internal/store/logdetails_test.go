@@ -20,6 +20,7 @@ func exampleDetails() *LogDetails {
 			{Name: "EntryImportUpdate", Type: "import", Status: "success", Description: "was read", Details: LogFigures{{"SourceAnchor", "7"}, {"B", "1"}, {"A", "2"}}},
 			{Name: "EntrySynchronizationSkip", Type: "processing", Status: "skipped", Description: "out of scope"},
 		},
+		By: "helpdesk",
 	}
 }
 
@@ -30,7 +31,7 @@ func exampleRecord() *LogRecord {
 
 func TestARecordIsAProvisioningObjectSummary(t *testing.T) { // engine.R145
 	const want = `{"id":"r1","activityDateTime":"2026-03-01T09:30:00.123456Z","jobId":"j1","cycleId":"y1","changeId":"c1","provisioningAction":"update",` +
-		`"durationInMilliseconds":12,"initiatedBy":{"id":"","displayName":"Rollcall","initiatorType":"system"},` +
+		`"durationInMilliseconds":12,"initiatedBy":{"id":"helpdesk","displayName":"helpdesk","initiatorType":"user"},` +
 		`"servicePrincipal":{"id":"j1","displayName":"SAP Litmos"},"sourceSystem":{"id":"csv","displayName":"people.csv"},` +
 		`"targetSystem":{"id":"scim","displayName":"litmos.example"},"sourceIdentity":{"id":"7","displayName":"Ada","identityType":"User"},` +
 		`"targetIdentity":{"id":"t7","displayName":"Ada","identityType":"Person"},` +

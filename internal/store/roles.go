@@ -68,10 +68,19 @@ type Objects interface {
 	Seen(ctx context.Context, jobID, rule string) iter.Seq2[Object, error]
 	// ObjectsByAnchor returns those of the objects that are known, by anchor.
 	ObjectsByAnchor(ctx context.Context, jobID, rule string, anchors []string) (map[string]Object, error)
+	// Unsettled returns the anchors of the objects of a rule that the next cycle has to evaluate whatever the source says
+	// has changed: their hash is zero. Released ones are not among them.
+	Unsettled(ctx context.Context, jobID, rule string) ([]string, error)
 	// Owners returns which source object each of the target anchors is linked to, by target anchor.
 	Owners(ctx context.Context, jobID, rule string, targets []string) (map[string]string, error)
 	// Tallies counts objects by rule and state.
 	Tallies(ctx context.Context, jobID string) ([]Tally, error)
+}
+
+// Links reads links together with what was exported last.
+type Links interface {
+	// Links delivers the linked objects of a rule in the byte order of their anchors.
+	Links(ctx context.Context, jobID, rule string) iter.Seq2[Link, error]
 }
 
 // Projections reads last exported values.
@@ -80,6 +89,8 @@ type Projections interface {
 	Projections(ctx context.Context, jobID, rule string, anchors []string) (map[string]Projection, error)
 	// Members returns the members written for an owner, in the order of kind and anchor.
 	Members(ctx context.Context, jobID string, owner ObjectKey, attr string) ([]Member, error)
+	// MembersOf returns the owners that an object was written to as a member, once each, by rule and anchor.
+	MembersOf(ctx context.Context, jobID string, ref identity.Ref) ([]ObjectKey, error)
 	// CountMembers counts the members written by the whole job.
 	CountMembers(ctx context.Context, jobID string) (int64, error)
 	// Unresolved delivers the references of a job that wait for their referent, in the order of the referents.

@@ -171,6 +171,13 @@ type Projection struct {
 	Doc  []byte
 }
 
+// Link is a linked object with its last exported values. Name is "" and Doc nil when nothing was exported yet.
+type Link struct {
+	Object
+	Name string
+	Doc  []byte
+}
+
 // Member is one value of a multi-valued reference that was written to the target.
 type Member struct {
 	Owner  ObjectKey
@@ -271,6 +278,7 @@ type LogRecord struct {
 // LogQuery filters the provisioning log; zero fields do not filter. Newest first unless Ascending.
 type LogQuery struct {
 	JobID, CycleID, Status, Action string
+	Source                         string // equals the source id
 	Identity                       string // equals the source or target id, or is contained in the name without regard to case
 	Since, Until                   time.Time
 	Ascending                      bool

@@ -55,6 +55,9 @@ func (s *Store) Records(ctx context.Context, q store.LogQuery) ([]store.LogRecor
 	if !q.Until.IsZero() {
 		add(`l.at < ?`, database.Micros(q.Until))
 	}
+	if q.Source != "" {
+		add(`l.source_id = ?`, database.Text(q.Source))
+	}
 	if q.Identity != "" {
 		identityText := database.Text(q.Identity)
 		add(`(l.source_id = ? OR l.target_id = ?`, identityText)

@@ -70,6 +70,35 @@ func (s *Store) objects(ctx context.Context, text, jobID, rule string, rest func
 	})
 }
 
+const selectLinks = `
+SELECT o.anchor, o.hash_hi, o.hash_lo, o.state, o.target, o.confirmed, p.name, p.doc FROM job_objects o
+LEFT JOIN job_projections p ON p.job = o.job AND p.rule = o.rule AND p.anchor = o.anchor
+WHERE o.job = (SELECT num FROM jobs WHERE id = $1) AND o.rule = $2 AND o.anchor > $3 AND o.target <> ''
+ORDER BY o.anchor LIMIT $4`
+
+// Links delivers the linked objects of a rule with their last exported values, in the byte order of their anchors.
+func (s *Store) Links(ctx context.Context, jobID, rule string) iter.Seq2[store.Link, error] {
+	return pages(func(last *store.Link, page []store.Link) ([]store.Link, error) {
+		after := ""
+		if last != nil {
+			after = last.Anchor
+		}
+		err := database.Query(ctx, s.db.Read(), selectLinks, []any{jobID, rule, after, int64(pageRows)}, func(rows *sql.Rows) error {
+			l := store.Link{Object: store.Object{ObjectKey: store.ObjectKey{Rule: rule}}}
+			var hi, lo, state, confirmed int64
+			var name sql.NullString
+			err := rows.Scan(&l.Anchor, &hi, &lo, &state, &l.Target, &confirmed, &name, &l.Doc)
+			l.Hash, l.State, l.Confirmed, l.Name = whole(hi, lo), store.LinkState(state), database.Time(confirmed), name.String
+			page = append(page, l)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("links of rule %s of job %s: %w", rule, jobID, err)
+		}
+		return page, nil
+	})
+}
+
 // pages makes a sequence of pages: read appends the rows after last, which is nil at first, to an empty page.
 // A page that is not full is the last one.
 func pages[T any](read func(last *T, page []T) ([]T, error)) iter.Seq2[T, error] {
@@ -129,6 +158,25 @@ func (s *Store) byKeys(ctx context.Context, b *database.Bulk, before []any, keys
 		keys = slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return !database.ValidKey(k) })
 	}
 	return database.QueryBulk(ctx, s.db, s.db.Read(), b, database.Fixed{Before: before}, keys, database.Itself, scan)
+}
+
+// Unsettled returns the anchors of the objects without a hash, in byte order. The condition is that of the index
+// job_objects_unsettled, which holds just these.
+func (s *Store) Unsettled(ctx context.Context, jobID, rule string) ([]string, error) {
+	const text = `
+SELECT anchor FROM job_objects WHERE job = (SELECT num FROM jobs WHERE id = $1) AND rule = $2
+	AND hash_hi = 0 AND hash_lo = 0 AND state <> 3 ORDER BY anchor`
+	var anchors []string
+	err := database.Query(ctx, s.db.Read(), text, []any{jobID, rule}, func(rows *sql.Rows) error {
+		var a string
+		err := rows.Scan(&a)
+		anchors = append(anchors, a)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("unsettled objects of rule %s of job %s: %w", rule, jobID, err)
+	}
+	return anchors, nil
 }
 
 var ownersOf = database.NewBulk(`

@@ -48,6 +48,25 @@ WHERE job = (SELECT num FROM jobs WHERE id = $1) AND rule = $2 AND anchor = $3 A
 	return members, nil
 }
 
+// MembersOf returns the owners that an object was written to as a member. It goes through all members of the job, which
+// only happens when a person asks.
+func (s *Store) MembersOf(ctx context.Context, jobID string, ref identity.Ref) ([]store.ObjectKey, error) {
+	const text = `
+SELECT DISTINCT rule, anchor FROM job_members
+WHERE job = (SELECT num FROM jobs WHERE id = $1) AND kind = $2 AND ref = $3 ORDER BY rule, anchor`
+	var owners []store.ObjectKey
+	err := database.Query(ctx, s.db.Read(), text, []any{jobID, string(ref.Kind), ref.Anchor}, func(rows *sql.Rows) error {
+		var k store.ObjectKey
+		err := rows.Scan(&k.Rule, &k.Anchor)
+		owners = append(owners, k)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("owners of the member %s of job %s: %w", ref.Anchor, jobID, err)
+	}
+	return owners, nil
+}
+
 // CountMembers counts the members written by the whole job.
 func (s *Store) CountMembers(ctx context.Context, jobID string) (n int64, err error) {
 	const text = `SELECT count(*) FROM job_members WHERE job = (SELECT num FROM jobs WHERE id = $1)`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rollcall-id/rollcall/internal/database/sqlite"
 	"github.com/rollcall-id/rollcall/internal/health"
+	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/store"
 	"github.com/rollcall-id/rollcall/internal/store/sqlstore"
 	"github.com/rollcall-id/rollcall/internal/store/storetest"
@@ -40,7 +41,10 @@ func TestSuiteCatchesFaults(t *testing.T) {
 		"objects come in byte order of their anchors, of one rule and job only (D15)":                     func(s storetest.Store) storetest.Store { return sortsByLanguage{s} },
 		"objects can be written while they are read, and a reader may stop":                               func(s storetest.Store) storetest.Store { return readsOnePage{s} },
 		"look-ups find what is there, once, whatever else is asked for":                                   func(s storetest.Store) storetest.Store { return findsByCase{s} },
+		"links come in byte order of their anchors with what was exported, and no unlinked object":        func(s storetest.Store) storetest.Store { return linksAll{s} },
+		"objects without a hash are unsettled, unless they are released":                                  func(s storetest.Store) storetest.Store { return unsettlesAll{s} },
 		"members come in order of kind and anchor, of one owner and attribute only":                       func(s storetest.Store) storetest.Store { return membersReversed{s} },
+		"the owners of a member are found, once each, of its kind and job only":                           func(s storetest.Store) storetest.Store { return forgetsKind{s} },
 		"unresolved references come in the order of their referents until they are resolved (D4)":         editing(func(b *store.Batch) { b.Resolved = nil }),
 		"held operations are allowed by key or all together, and counted once (engine.R120)":              func(s storetest.Store) storetest.Store { return allowsAll{s} },
 		"escrows and held operations go when they are taken back":                                         editing(func(b *store.Batch) { b.Unescrow = nil }),
@@ -294,12 +298,49 @@ func (s findsByCase) ObjectsByAnchor(ctx context.Context, jobID, rule string, an
 	return found, nil
 }
 
+type linksAll struct{ storetest.Store }
+
+func (s linksAll) Links(ctx context.Context, jobID, rule string) iter.Seq2[store.Link, error] {
+	return func(yield func(store.Link, error) bool) {
+		for o, err := range s.Store.Objects(ctx, jobID, rule) {
+			if !yield(store.Link{Object: o}, err) {
+				return
+			}
+		}
+	}
+}
+
+type unsettlesAll struct{ storetest.Store }
+
+func (s unsettlesAll) Unsettled(ctx context.Context, jobID, rule string) (anchors []string, err error) {
+	for o, err := range s.Store.Objects(ctx, jobID, rule) {
+		if err != nil {
+			return nil, err
+		}
+		if o.Hash == [16]byte{} {
+			anchors = append(anchors, o.Anchor)
+		}
+	}
+	return anchors, nil
+}
+
 type membersReversed struct{ storetest.Store }
 
 func (s membersReversed) Members(ctx context.Context, jobID string, owner store.ObjectKey, attr string) ([]store.Member, error) {
 	m, err := s.Store.Members(ctx, jobID, owner, attr)
 	slices.Reverse(m)
 	return m, err
+}
+
+type forgetsKind struct{ storetest.Store }
+
+func (s forgetsKind) MembersOf(ctx context.Context, jobID string, ref identity.Ref) ([]store.ObjectKey, error) {
+	users, err := s.Store.MembersOf(ctx, jobID, identity.Ref{Kind: identity.User, Anchor: ref.Anchor})
+	if err != nil {
+		return nil, err
+	}
+	groups, err := s.Store.MembersOf(ctx, jobID, identity.Ref{Kind: identity.Group, Anchor: ref.Anchor})
+	return append(users, groups...), err
 }
 
 type allowsAll struct{ storetest.Store }

@@ -55,6 +55,8 @@ func logFilters(ctx context.Context, s Store) error {
 		{"action", store.LogQuery{Action: "create"}, []string{"2", "1"}},
 		{"action and status", store.LogQuery{Action: "create", Status: "failure"}, []string{"2"}},
 		{"source id, exactly", store.LogQuery{JobID: jobID, Identity: "s1"}, []string{"3", "1"}},
+		{"source id alone", store.LogQuery{JobID: jobID, Source: "s1"}, []string{"3", "1"}},
+		{"a target id as source id", store.LogQuery{JobID: jobID, Source: "t1"}, nil},
 		{"target id", store.LogQuery{Identity: "t5"}, []string{"5"}},
 		{"part of the name in another case", store.LogQuery{Identity: "ÄNNE GRO"}, []string{"3", "1"}},
 		{"a name with characters that LIKE knows", store.LogQuery{Identity: "0% _REAL_!"}, []string{"2"}},

@@ -15,6 +15,8 @@ func objectChecks() []Check {
 		{"objects come in byte order of their anchors, of one rule and job only (D15)", objectsInOrder},
 		{"objects can be written while they are read, and a reader may stop", objectsWhileWriting},
 		{"look-ups find what is there, once, whatever else is asked for", objectsByAnchor},
+		{"links come in byte order of their anchors with what was exported, and no unlinked object", linksInOrder},
+		{"objects without a hash are unsettled, unless they are released", unsettledObjects},
 	}
 }
 
@@ -63,6 +65,54 @@ func objectsInOrder(ctx context.Context, s Store) error {
 	linked.Target, linked.Confirmed = "", time.Time{}
 	seen, err = collect(s.Seen(ctx, jobID, users))
 	return first(err, same("an object seen", without(seen, func(o store.Object) bool { return o.Anchor != "linked" }), []store.Object{linked}))
+}
+
+func linksInOrder(ctx context.Context, s Store) error {
+	if err := withJob(ctx, s); err != nil {
+		return err
+	}
+	b := batch()
+	var want []store.Link
+	for i, a := range anchors() {
+		o := store.Object{ObjectKey: key(a), Hash: hash(byte(i)), State: store.LinkState(i % 4), Target: "t" + a, Confirmed: instant()}
+		l := store.Link{Object: o}
+		if i%4 != int(store.Unlinked) {
+			l.Name, l.Doc = "name of "+a, []byte(`{"v":{}}`)
+			b.Project = append(b.Project, store.Projection{ObjectKey: o.ObjectKey, Name: l.Name, Doc: l.Doc})
+		}
+		b.Objects = append(b.Objects, o)
+		want = append(want, l) // linked by its target, whether anything was exported or not
+	}
+	b.Objects = append(b.Objects, store.Object{ObjectKey: key("without an account")},
+		store.Object{ObjectKey: store.ObjectKey{Rule: "Users", Anchor: "of another rule"}, Target: "t"})
+	if err := s.Commit(ctx, b); err != nil {
+		return err
+	}
+	got, err := collect(s.Links(ctx, jobID, users))
+	if err := first(err, same("links", got, want)); err != nil {
+		return err
+	}
+	none, err := collect(s.Links(ctx, "no such job", users))
+	return first(err, same("links of an unknown job", none, nil))
+}
+
+func unsettledObjects(ctx context.Context, s Store) error {
+	if err := withJob(ctx, s); err != nil {
+		return err
+	}
+	b := batch()
+	var want []string
+	for _, a := range anchors() {
+		b.Objects = append(b.Objects, store.Object{ObjectKey: key(a)}, store.Object{ObjectKey: key(a + " settled"), Hash: hash(1)},
+			store.Object{ObjectKey: key(a + " released"), State: store.Released, Target: "t"},
+			store.Object{ObjectKey: store.ObjectKey{Rule: "Users", Anchor: a + " of another rule"}})
+		want = append(want, a)
+	}
+	if err := s.Commit(ctx, b); err != nil {
+		return err
+	}
+	got, err := s.Unsettled(ctx, jobID, users)
+	return first(err, same("unsettled objects", got, want))
 }
 
 // objectsWhileWriting reads more than fits a page of any implementation.

@@ -12,6 +12,7 @@ import (
 func referenceChecks() []Check {
 	return []Check{
 		{"members come in order of kind and anchor, of one owner and attribute only", memberOrder},
+		{"the owners of a member are found, once each, of its kind and job only", memberOwners},
 		{"unresolved references come in the order of their referents until they are resolved (D4)", unresolved},
 	}
 }
@@ -56,6 +57,28 @@ func memberOrder(ctx context.Context, s Store) error {
 	}
 	n, err := s.CountMembers(ctx, jobID)
 	return first(err, same("number of members", n, int64(len(want)+len(elsewhere))))
+}
+
+func memberOwners(ctx context.Context, s Store) error {
+	if err := withJob(ctx, s); err != nil {
+		return err
+	}
+	if err := s.CreateJob(ctx, store.Job{ID: "other", Name: "other", Epoch: 1}); err != nil {
+		return err
+	}
+	owner := func(rule, anchor string) store.ObjectKey { return store.ObjectKey{Rule: rule, Anchor: anchor} }
+	ann, group := identity.Ref{Kind: identity.User, Anchor: "ann"}, identity.Ref{Kind: identity.Group, Anchor: "ann"}
+	b, other := batch(), batch()
+	other.JobID, other.CycleID = "other", ""
+	b.Members = []store.Member{{Owner: owner("teams", "b"), Attr: members, Ref: ann, Target: "t"}, {Owner: owner("groups", "z"), Attr: members, Ref: ann, Target: "t"},
+		{Owner: owner("groups", "z"), Attr: "owners", Ref: ann, Target: "t"}, {Owner: owner("groups", "a"), Attr: members, Ref: group, Target: "t"},
+		{Owner: owner("groups", "c"), Attr: members, Ref: identity.Ref{Kind: identity.User, Anchor: "Ann"}, Target: "t"}}
+	other.Members = []store.Member{{Owner: owner("groups", "d"), Attr: members, Ref: ann, Target: "t"}}
+	if err := first(s.Commit(ctx, b), s.Commit(ctx, other)); err != nil {
+		return err
+	}
+	got, err := s.MembersOf(ctx, jobID, ann)
+	return first(err, same("owners", got, []store.ObjectKey{owner("groups", "z"), owner("teams", "b")}))
 }
 
 func unresolved(ctx context.Context, s Store) error {

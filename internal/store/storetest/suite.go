@@ -21,6 +21,7 @@ type Store interface {
 	store.Cycles
 	store.Writer
 	store.Objects
+	store.Links
 	store.Projections
 	store.Held
 	store.Resets
