@@ -203,6 +203,7 @@ func (c *cycle) matchBlock(ctx context.Context, r *rule, items []*store.WorkItem
 	if err != nil {
 		return 0, err
 	}
+	c.solo.note(items, answers)
 	given := map[string]string{} // promised and claimed within this block
 	for i := range items {
 		w, t := items[i], tasks[i]
@@ -369,7 +370,7 @@ func (c *cycle) ask(ctx context.Context, r *rule, q match.Question, complete boo
 		}
 		return hits, cur, 0, nil
 	}
-	hits, err := c.subject.Target.Find(ctx, r.def.To, q.Attr, q.Value, 2)
+	hits, err := c.subject.Target.Find(ctx, r.def.To, q.Attr, q.Value, c.solo.hits())
 	if reaction := react(ctx, err); err != nil && ctx.Err() == nil && reaction != putBack && reaction != failJob {
 		return nil, nil, 0, err // of this object alone
 	}

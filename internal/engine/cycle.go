@@ -28,6 +28,7 @@ type cycle struct {
 	caps    connector.Caps
 	work    Scratch // the store, or the scratch store of a plan
 	dry     bool    // plan only: nothing is written but the work list
+	solo    *single // a run about single objects; nil in a cycle
 
 	row       store.Cycle
 	meterWas  connector.Count // reading of the meter when this process took the cycle up

@@ -17,7 +17,8 @@
 //	outcome.go     what is remembered of it afterwards
 //	life.go        what the end of a cycle means for its job; pause, start, restart
 //
-// plan.go runs the same code up to the export and tells what would be sent.
+// plan.go runs the same code up to the export and tells what would be sent. once.go runs it for single objects that a
+// person asks for; find.go finds out whom they mean, once_report.go tells each step.
 //
 // task.go holds what is remembered of an object between these steps, record.go makes log records, failure.go is the one
 // place that reacts to errors. The engine sees connectors and the store through interfaces only.

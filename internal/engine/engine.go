@@ -20,10 +20,12 @@ type Store interface {
 	store.Cycles
 	store.Writer
 	store.Objects
+	store.Links
 	store.Projections
 	store.Held
 	store.Resets
 	store.Work
+	store.Log
 }
 
 // Scratch keeps the work list of a plan, which must leave no trace in the state.

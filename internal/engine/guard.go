@@ -21,7 +21,11 @@ func (c *cycle) guard(ctx context.Context, counts []store.WorkCount) error {
 		return err
 	}
 	passes := passesTaking(counts)
-	var wanted, removals int64
+	wanted, err := c.heldElsewhere(ctx, known)
+	if err != nil {
+		return err
+	}
+	var removals int64
 	if err := c.eachTaking(ctx, passes, func(w *store.WorkItem, t *task) bool {
 		if known[w.ObjectKey].Allowed {
 			return false
@@ -127,7 +131,11 @@ func (c *cycle) unstage(ctx context.Context) error {
 				continue
 			}
 			still := false
-			if w, ok := items[s.Anchor]; ok {
+			w, ok := items[s.Anchor]
+			if !ok && c.solo != nil { // nobody has looked at it
+				continue
+			}
+			if ok {
 				t, err := decodeTask(w)
 				if err != nil {
 					return err

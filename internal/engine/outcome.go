@@ -137,6 +137,9 @@ func (p *pen) fall(ctx context.Context, code, reason string) {
 	p.t.Code, p.t.Reason = code, reason
 	p.res.failed, p.res.brief = true, transient(code) && p.it.Pass != passRecord // which made no call
 	p.out.status, p.out.code, p.out.reason = statusFailure, code, reason
+	if p.solo.forgets(key) && !p.res.written && !p.doubt { // engine.R131: no escrow, the state stays what it was
+		return
+	}
 	was, err := p.escrowOf(ctx, key)
 	if err != nil {
 		p.res.fatal = err
@@ -224,6 +227,7 @@ func (p *pen) close() {
 		b.Done = append(b.Done, p.it.ObjectKey)
 	}
 	p.res.silent = p.res.silent || p.t.Follow && !p.res.failed
+	p.solo.tells(&p.out)
 	if p.out.status == "" {
 		return
 	}

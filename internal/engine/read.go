@@ -283,7 +283,8 @@ func sourceFailure(ctx context.Context, err error) error {
 }
 
 // pending lists the objects of a rule that must be looked at although the feed does not name them: failures whose time
-// has come, and operations that the guard holds, which count again in every cycle (design D6).
+// has come, operations that the guard holds, which count again in every cycle (design D6), and objects that were left
+// unsettled, such as a group that was provisioned on demand with some of its members.
 func (c *cycle) pending(ctx context.Context, r *rule, retry map[store.ObjectKey]waiting, seen map[string]bool) ([]string, error) {
 	var out []string
 	for key, w := range retry {
@@ -300,8 +301,17 @@ func (c *cycle) pending(ctx context.Context, r *rule, retry map[store.ObjectKey]
 			out = append(out, s.Anchor)
 		}
 	}
+	unsettled, err := c.Store.Unsettled(ctx, c.subject.Job.ID, r.def.Name)
+	if err != nil {
+		return nil, fmt.Errorf("rule %s: read unsettled objects: %w", r.def.Name, err)
+	}
+	for _, a := range unsettled {
+		if _, fails := retry[store.ObjectKey{Rule: r.def.Name, Anchor: a}]; !fails && !seen[a] { // a failure has its time
+			out = append(out, a)
+		}
+	}
 	slices.Sort(out)
-	return out, nil
+	return slices.Compact(out), nil
 }
 
 // block collects objects that need a closer look, so that what the state knows of them is read in one go.

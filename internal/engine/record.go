@@ -20,12 +20,17 @@ type step = store.LogStep
 
 // record makes the log record of one object of a cycle.
 func (c *cycle) record(r *rule, w store.WorkItem, t *task, o outcome) store.LogRecord {
+	return c.recordSteps(r, w, t, o, append(c.stepsBefore(r, w, t), o.steps...))
+}
+
+// recordSteps makes a log record with the steps given.
+func (c *cycle) recordSteps(r *rule, w store.WorkItem, t *task, o outcome, steps []step) store.LogRecord {
 	rec := store.LogRecord{ID: c.NewID(), JobID: c.subject.Job.ID, CycleID: c.row.ID, At: c.Now(), Action: logAction(o.action), Status: o.status,
 		Rule: w.Rule, SourceID: w.Anchor, SourceName: t.Name, TargetID: o.target, ErrorCode: o.code}
-	d := store.LogDetails{ChangeID: c.NewID(), JobName: c.subject.Job.Name,
+	d := store.LogDetails{ChangeID: c.NewID(), JobName: c.subject.Job.Name, By: c.solo.initiator(),
 		Source: store.LogEnd{ID: c.subject.Def.Source.Connector, Name: c.subject.SourceName, Type: string(r.def.From)},
 		Target: store.LogEnd{ID: c.subject.Def.Target.Connector, Name: c.subject.TargetName, Type: string(r.def.To)},
-		Steps:  append(c.stepsBefore(r, w, t), o.steps...)}
+		Steps:  steps}
 	if !o.began.IsZero() {
 		d.Took = rec.At.Sub(o.began)
 	}

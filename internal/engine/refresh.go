@@ -70,6 +70,8 @@ func (c *cycle) stale(w *store.WorkItem, t *task) bool {
 		return false
 	case t.Confirm.IsZero(): // what became of the last write is not known
 		return true
+	case c.solo != nil: // who asks about one person wants to know how their account is, not how it was
+		return c.caps.ReadBeforeWrite != connector.ReadNever
 	case !touches:
 		return false
 	}
