@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/rollcall-id/rollcall/internal/store"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden output in testdata/script, and docs/reference")
@@ -50,6 +52,8 @@ func TestScript(t *testing.T) {
 			"replace": replaceInFile,
 			"await":   await,
 			"fetch":   fetch,
+			"post":    post,
+			"paused":  paused,
 		},
 	})
 }
@@ -122,4 +126,40 @@ func fetch(ts *testscript.TestScript, neg bool, args []string) {
 	if got := resp.Status[:3]; got != args[0] {
 		ts.Fatalf("GET %s: status %s, want %s", args[1], got, args[0])
 	}
+}
+
+// post is `post URL AUTHORIZATION BODY`: a POST that has to be answered with 201.
+func post(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: post url authorization body")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, args[0], strings.NewReader(args[2]))
+	ts.Check(err)
+	req.Header.Set("Authorization", args[1])
+	req.Header.Set("Content-Type", "application/scim+json")
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	ts.Check(resp.Body.Close())
+	if resp.StatusCode != http.StatusCreated {
+		ts.Fatalf("POST %s: %s", args[0], resp.Status)
+	}
+}
+
+// paused is `paused JOB`: it pauses a job of the data directory in which the script works, or with ! starts it.
+func paused(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: paused job")
+	}
+	ctx := context.Background()
+	c := &cli{world: process(), options: options{Data: ts.MkAbs("rollcall-data")}}
+	ts.Check(c.withState(ctx, func(s *state) error {
+		j, err := s.Store.Job(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		_, err = s.Store.UpdateJob(ctx, j.ID, func(j *store.Job) error { j.Paused = !neg; return nil })
+		return err
+	}))
 }

@@ -53,7 +53,7 @@ Exit codes: 0 fine, 1 internal error, 2 wrong command line or app file, 3 some o
 	f := root.PersistentFlags()
 	f.StringVar(&c.Data, "data", orDefault(c.Getenv("ROLLCALL_DATA"), "./rollcall-data"), "data directory (`DIR`; ROLLCALL_DATA)")
 	f.StringVar(&c.DB, "db", "", "`URL` of a PostgreSQL database instead of the file in the data directory (ROLLCALL_DB)")
-	f.StringVarP(&c.Output, "output", "o", "table", "`FORMAT` of what is printed: table or json (logs: csv, too)")
+	f.StringVarP(&c.Output, "output", "o", "table", "`FORMAT` of what is printed: table or json (logs, discover: csv, too)")
 	f.StringVar(&c.Server, "server", "", "`URL` of a running server to act on (ROLLCALL_SERVER)")
 	f.BoolVarP(&c.Verbose, "verbose", "v", false, "say more on standard error")
 
@@ -79,8 +79,8 @@ const (
 // commands is the list of all commands.
 func commands(c *cli) []*cobra.Command {
 	return []*cobra.Command{
-		newApplyCommand(c), newPlanCommand(c), newRunCommand(c), newStatusCommand(c), newLogsCommand(c), newDeletesCommand(c),
-		newPauseCommand(c), newStartCommand(c), newRestartCommand(c),
+		newApplyCommand(c), newPlanCommand(c), newRunCommand(c), newProvisionCommand(c), newStatusCommand(c), newLogsCommand(c), newWhyCommand(c),
+		newPauseCommand(c), newStartCommand(c), newRestartCommand(c), newDeletesCommand(c), newLinksCommand(c), newDiscoverCommand(c),
 		newValidateCommand(c), newNewCommand(c), newGalleryCommand(c), newExportCommand(c), newImportCommand(c), newVersionsCommand(c),
 		newUsersCommand(c), newGroupsCommand(c), newAssignCommand(c),
 		newEvalCommand(c), newFunctionsCommand(c), newTestCommand(c), newSandboxCommand(c), newDemoCommand(c),
@@ -97,7 +97,7 @@ func (c *cli) check(cmd *cobra.Command) error {
 	case "table", "json":
 	case "csv":
 		if cmd.Annotations[annotationCSV] == "" {
-			return usagef("--output csv: only `rollcall logs` writes CSV; take table or json")
+			return usagef("--output csv: only `rollcall logs` and `rollcall discover` write CSV; take table or json")
 		}
 	default:
 		return usagef("--output %s: no such format; take table or json", c.Output)

@@ -26,11 +26,7 @@ import (
 // subject opens both ends of a job for a cycle. An end that cannot be opened is the subject's Unready, so that the cycle
 // that fails with it is recorded and reported like any other.
 func (s *state) subject(ctx context.Context, c *cli, j store.Job, f *appfile.File, sites *httpx.Sites) (engine.Subject, error) {
-	sub := engine.Subject{Job: j, Def: f.Job, TargetSchema: f.TargetSchema, Meter: &connector.Meter{},
-		SourceName: systemName(f.Job.Source), TargetName: systemName(f.Job.Target)}
-	if f.Template != nil {
-		sub.TargetName = f.Template.Title
-	}
+	sub := describedBy(j, f)
 	src, ok1 := connectors()[f.Job.Source.Connector]
 	dst, ok2 := connectors()[f.Job.Target.Connector]
 	if !ok1 || !ok2 { // the app file was checked when it was loaded
@@ -63,6 +59,16 @@ func (s *state) subject(ctx context.Context, c *cli, j store.Job, f *appfile.Fil
 	}
 	sub.Target = target
 	return sub, nil
+}
+
+// describedBy returns a job with its definition and without its ends: enough for what only reads the state.
+func describedBy(j store.Job, f *appfile.File) engine.Subject {
+	sub := engine.Subject{Job: j, Def: f.Job, TargetSchema: f.TargetSchema, Meter: &connector.Meter{},
+		SourceName: systemName(f.Job.Source), TargetName: systemName(f.Job.Target)}
+	if f.Template != nil {
+		sub.TargetName = f.Template.Title
+	}
+	return sub
 }
 
 // closeSubject lets go of what the ends of a job hold, connections above all, and gives back the calls that were

@@ -500,7 +500,8 @@ func (c *cycle) takeOut(ctx context.Context, subjects []Found) error {
 		c.solo.taken[w.ObjectKey] = true
 		b.Done = append(b.Done, w.ObjectKey)
 		if _, has := waiting[w.ObjectKey]; !has {
-			b.Escrows = append(b.Escrows, escrowAfter(nil, w.ObjectKey, t, connector.CodeInternalError, "a run about this object alone was interrupted", c.Now()))
+			first, _ := escrowAfter(nil, w.ObjectKey, t, connector.CodeInternalError, "a run about this object alone was interrupted", c.Now()) // a first failure is never given up
+			b.Escrows = append(b.Escrows, first)
 		}
 	}
 	if len(b.Done) == 0 {
