@@ -44,6 +44,7 @@ next cycle. With --dry-run everything is shown and nothing is written.`,
 	f.StringVarP(&file, "file", "f", "", "app `FILE` to apply first; a dry run does not store it")
 	f.BoolVar(&opt.DryRun, "dry-run", false, "show everything, write nothing")
 	f.StringVar(&opt.Rule, "rule", "", "`NAME` of the rule, where a key means something to several")
+	f.DurationVar(&opt.Wait, "wait", 0, "wait so `LONG` for a cycle that is under way, for instance 2m")
 	f.StringSliceVar(&opt.Members, "members", nil, "`KEYS` of members that a group takes along, with commas between them")
 	return cmd
 }
@@ -99,7 +100,7 @@ func onceError(err error) error {
 	case errors.Is(err, context.Canceled):
 		return &exitError{exitInternal, fmt.Errorf("interrupted; what was done is recorded, and the next cycle looks at the object again")}
 	case errors.Is(err, store.ErrStale):
-		return &exitError{exitJob, fmt.Errorf("%w; a cycle is running, so run this again when it has ended, or now with --dry-run", err)}
+		return &exitError{exitJob, fmt.Errorf("%w; a cycle is running, so run this again when it has ended, with --wait, or now with --dry-run", err)}
 	case engine.IsJobFailure(err):
 		return &exitError{exitJob, err}
 	}

@@ -267,11 +267,13 @@ func (n *census) person(ctx context.Context, o *identity.Object) error {
 	for _, id := range found.Hits { // each of several accounts matches somebody, though nobody can say which
 		n.matches(id, p.Source, by, false, !soft, reason)
 	}
-	if !in || scopeErr != nil {
+	if !in && scopeErr == nil {
 		return nil
 	}
 	p.By = by
 	switch {
+	case scopeErr != nil:
+		p.Outcome, p.Reason = ProspectFail, scopeErr.Error()
 	case soft:
 		p.Outcome, p.Reason = ProspectSkip, reason
 	case e.protected(qs):

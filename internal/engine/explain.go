@@ -337,7 +337,7 @@ func (x *explaining) evaluateNow(ctx context.Context) (string, error) {
 	x.stands(BasisSource)
 	switch {
 	case item.Err != nil:
-		return "their record in the source cannot be read: " + connector.AsError(item.Err).Error(), nil
+		return "their record in the source cannot be read: " + connector.AsError(item.Err).Error(), nil //nolint:nilerr // it is the answer
 	case item.Gone || item.Object == nil:
 		return fmt.Sprintf("the source, %s, does not have them", x.subject.SourceName), nil
 	}

@@ -26,6 +26,8 @@ type OnceOptions struct {
 	Members []string // keys of members that a group takes along, at most MaxMembers
 	DryRun  bool     // everything but the writing: neither target nor state is changed
 	By      string   // who asked, for the log; "" for the engine itself
+
+	Wait time.Duration // how long a cycle that is under way is waited for; 0 means not at all
 }
 
 // single is what a run about single objects has beside a cycle. A nil *single is that of a cycle.
@@ -115,7 +117,7 @@ func (e *Engine) Once(ctx context.Context, s Subject, opt OnceOptions) (rep Once
 		return OnceReport{}, fmt.Errorf("%d members: at most %d can be provisioned with a group at a time", len(opt.Members), MaxMembers)
 	}
 	if !opt.DryRun {
-		j, err := e.hold(ctx, s.Job.ID)
+		j, err := e.holdWithin(ctx, s.Job.ID, opt.Wait)
 		if err != nil {
 			return OnceReport{}, fmt.Errorf("job %s: take it for this run: %w", s.Job.Name, err)
 		}
@@ -143,6 +145,25 @@ func (e *Engine) Once(ctx context.Context, s Subject, opt OnceOptions) (rep Once
 		return OnceReport{}, err
 	}
 	return c.once(ctx, opt)
+}
+
+// holdWithin takes the job, and asks again for some time while another process has it.
+func (e *Engine) holdWithin(ctx context.Context, jobID string, wait time.Duration) (store.Job, error) {
+	until := e.Now().Add(wait)
+	for {
+		j, err := e.hold(ctx, jobID)
+		left := until.Sub(e.Now())
+		if !errors.Is(err, store.ErrStale) || left <= 0 {
+			return j, err
+		}
+		t := time.NewTimer(min(left, 500*time.Millisecond))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return j, ctx.Err()
+		case <-t.C:
+		}
+	}
 }
 
 // once is the run from its first step to its last.

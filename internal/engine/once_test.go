@@ -18,6 +18,7 @@ import (
 	"github.com/rollcall-id/rollcall/internal/job"
 	"github.com/rollcall-id/rollcall/internal/mapping"
 	"github.com/rollcall-id/rollcall/internal/store"
+	"github.com/rollcall-id/rollcall/internal/store/sqlstore"
 )
 
 // once provisions one object on demand. A dry run made before must foretell it, and leave no trace.
@@ -472,6 +473,27 @@ func TestOnDemandWaitsForNobody(t *testing.T) {
 	}
 	rep := w.once(engine.OnceOptions{Key: "ann", DryRun: true})
 	expectOnce(t, rep.OnceResult, "Create", "Success", "")
+	w.store = &released{Store: w.db, after: 2}
+	rep, err := w.engine().Once(t.Context(), w.subject(), engine.OnceOptions{Key: "ann", Wait: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectOnce(t, rep.OnceResult, "Create", "Success", "")
+}
+
+// released is a store whose job is given back by its other holder once it has been asked for some times.
+type released struct {
+	*sqlstore.Store
+	after int
+}
+
+func (r *released) Hold(ctx context.Context, jobID, holder string, now, until time.Time) (store.Job, error) {
+	if r.after--; r.after == 0 {
+		if err := r.Release(ctx, jobID, "another"); err != nil {
+			return store.Job{}, err
+		}
+	}
+	return r.Store.Hold(ctx, jobID, holder, now, until)
 }
 
 // TestOnDemandWithinAnInterruptedCycle: the person whom a cycle had decided about and not yet written is provisioned

@@ -37,7 +37,7 @@ func Once(w io.Writer, r engine.OnceReport) error {
 		b.WriteString("This was a dry run: nothing was written.\n")
 	}
 	if r.Held != "" {
-		fmt.Fprintf(&b, "Held: %s. `rollcall deletes list %s` shows what is held.\n", oneLine(heldReason(r.Held)), quoteArg(r.Job))
+		fmt.Fprintf(&b, "Held: %s. `rollcall deletes list %s` shows what is held.\n", oneLine(heldReason(r.Held)), QuoteArg(r.Job))
 	}
 	_, err := w.Write(b.Bytes())
 	return err
