@@ -122,7 +122,7 @@ func (s *state) deleteLink(ctx context.Context, c *cli, name, key, rule string) 
 	if err != nil {
 		return onceError(err)
 	}
-	if !sub.Job.Paused {
+	if !sub.Job.Paused && !sub.Job.Disabled {
 		return notPaused(sub.Job.Name)
 	}
 	next := engine.AfterUnlink(sub, l)
@@ -143,5 +143,5 @@ func (s *state) deleteLink(ctx context.Context, c *cli, name, key, rule string) 
 }
 
 func notPaused(job string) error {
-	return usagef("job %s: %w: `rollcall pause`, and then again", job, engine.ErrNotPaused)
+	return usagef("job %s: %w: `rollcall pause %s`", job, engine.ErrNotPaused, view.QuoteArg(job))
 }

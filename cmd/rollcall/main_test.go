@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/rollcall-id/rollcall/internal/store"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden output in testdata/script, and docs/reference")
@@ -53,7 +51,6 @@ func TestScript(t *testing.T) {
 			"await":   await,
 			"fetch":   fetch,
 			"post":    post,
-			"paused":  paused,
 		},
 	})
 }
@@ -145,21 +142,4 @@ func post(ts *testscript.TestScript, neg bool, args []string) {
 	if resp.StatusCode != http.StatusCreated {
 		ts.Fatalf("POST %s: %s", args[0], resp.Status)
 	}
-}
-
-// paused is `paused JOB`: it pauses a job of the data directory in which the script works, or with ! starts it.
-func paused(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: paused job")
-	}
-	ctx := context.Background()
-	c := &cli{world: process(), options: options{Data: ts.MkAbs("rollcall-data")}}
-	ts.Check(c.withState(ctx, func(s *state) error {
-		j, err := s.Store.Job(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		_, err = s.Store.UpdateJob(ctx, j.ID, func(j *store.Job) error { j.Paused = !neg; return nil })
-		return err
-	}))
 }

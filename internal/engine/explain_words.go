@@ -186,7 +186,10 @@ func (x *explaining) sayWaiting() {
 // sayJob tells what about the job stands in the way.
 func (x *explaining) sayJob(ctx context.Context) error {
 	j := x.subject.Job
-	if j.Paused {
+	switch {
+	case j.Disabled:
+		x.say("The job is disabled, because it was in quarantine for four weeks; nothing changes until it is started.")
+	case j.Paused:
 		x.say("The job is paused, so nothing changes until it is started.")
 	}
 	if q := j.Quarantine; q != nil {

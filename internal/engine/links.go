@@ -140,7 +140,7 @@ func (e *Engine) Unlink(ctx context.Context, s Subject, key, only, by string) (C
 	if err != nil {
 		return Connection{}, err
 	}
-	if !j.Paused {
+	if !j.Paused && !j.Disabled {
 		return con, ErrNotPaused
 	}
 	f := Found{Rule: r.def.Name, Kind: r.def.From, Anchor: con.SourceAnchor}
