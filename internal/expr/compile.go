@@ -129,7 +129,7 @@ func (c *compiler) operand(n *node) operand {
 	case nodeAttribute:
 		op = operand{node: n, eval: c.attribute(n, nil)}
 	case nodeCompare:
-		cond, constant := c.comparison(n)
+		cond, constant := c.comparison(n, "")
 		op = c.folded(operand{node: n, eval: func(st *state) (value, *Error) {
 			b, err := cond(st)
 			return boolValue(b), err
@@ -190,8 +190,11 @@ func errAttribute(name string) *Error {
 func (c *compiler) call(n *node) operand {
 	f := n.fn
 	if f.form != nil {
-		inner := f.form(c, n)
-		return c.folded(operand{node: n, eval: c.located(n, inner)}, !f.impure && c.allConstant(n))
+		eval := f.form(c, n)
+		if f.impure { // the others make nothing, and their errors come from operands, with a place
+			eval = c.located(n, eval)
+		}
+		return c.folded(operand{node: n, eval: eval}, !f.impure && c.allConstant(n))
 	}
 	args := make([]argument, max(len(n.args), len(f.Params)))
 	constant := !f.impure
@@ -392,8 +395,8 @@ func applyAll(apply applyFn, args []argument) evalFn {
 	}
 }
 
-// comparison compiles left op right (specification, section 5, Comparison).
-func (c *compiler) comparison(n *node) (cond condFn, constant bool) {
+// comparison compiles left op right (specification, section 5, Comparison), the condition of a function.
+func (c *compiler) comparison(n *node, fn string) (cond condFn, constant bool) {
 	left, right := c.operand(n.args[0]), c.operand(n.args[1])
 	holds := comparator(n.text)
 	src := c.src
@@ -410,10 +413,10 @@ func (c *compiler) comparison(n *node) (cond condFn, constant bool) {
 			return false, nil
 		}
 		if l, err = l.single(); err != nil {
-			return false, err.place(src, n.args[0].pos)
+			return false, err.in(fn).place(src, n.args[0].pos)
 		}
 		if r, err = r.single(); err != nil {
-			return false, err.place(src, n.args[1].pos)
+			return false, err.in(fn).place(src, n.args[1].pos)
 		}
 		if l.isEmpty() || r.isEmpty() { // out of a list of one
 			return false, nil
@@ -423,7 +426,7 @@ func (c *compiler) comparison(n *node) (cond condFn, constant bool) {
 		}
 		order, err := compareValues(l, r)
 		if err != nil {
-			return false, err.place(src, n.pos)
+			return false, err.in(fn).place(src, n.pos)
 		}
 		return holds(order), nil
 	}, left.constant && right.constant
@@ -473,7 +476,7 @@ func compareValues(l, r value) (int, *Error) {
 // condition compiles the first argument of IIF and CBool.
 func (c *compiler) condition(n *node, fn string) condFn {
 	if n.kind == nodeCompare && !c.trace {
-		cond, _ := c.comparison(n)
+		cond, _ := c.comparison(n, fn)
 		return cond
 	}
 	op := c.operand(n)
