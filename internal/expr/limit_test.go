@@ -73,13 +73,27 @@ func TestFastEngineIsForShortTexts(t *testing.T) {
 	}
 	st := newState(&Env{})
 	n := 0
-	for r.allFast(st, strings.Repeat("a", 3000)) {
+	for r.allFast(st, strings.Repeat("a", 2000)) {
 		if n++; n > evaluationSteps {
 			t.Fatal("an evaluation may use the fast engine without end")
 		}
 	}
 	if n == 0 {
 		t.Error("an evaluation may not use the fast engine at all")
+	}
+}
+
+// A short pattern can be a large program, and patterns from attributes are kept.
+func TestLargeProgramsAreNotMade(t *testing.T) {
+	for pattern, want := range map[string]bool{`a{1000}`: true, `(?:ab?){500}c`: true, strings.Repeat(`a{1000}`, 1400): false, `((a{10}){10}){10}b{900}`: false,
+		strings.Repeat("(?:", 200) + "a" + strings.Repeat("){1}", 200): false} {
+		r, err := compileRegex(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.fast != nil; got != want {
+			t.Errorf("%.30s in the fast engine: %v, want %v", pattern, got, want)
+		}
 	}
 }
 

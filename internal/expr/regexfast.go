@@ -30,6 +30,9 @@ const (
 	// does everything once an evaluation has used up its share.
 	maxSteps        = 1 << 27
 	evaluationSteps = 4 * maxSteps
+	// maxProgram is the largest program of the fast engine, in instructions: it writes repetitions out, so that a short
+	// pattern such as (a{100}){10} can become a large one.
+	maxProgram = 10_000
 )
 
 // useFast sets up the fast engine if the pattern means the same there.
@@ -42,12 +45,12 @@ func (r *Regex) useFast(pattern string, groups int) {
 	if err != nil || loopsOverNothing(tree) {
 		return
 	}
-	fast, err := regexp.Compile(pattern)
-	if err != nil || fast.NumSubexp()+1 != groups {
+	size := programSize(tree)
+	if size > maxProgram {
 		return
 	}
-	program, err := syntax.Compile(tree.Simplify())
-	if err != nil {
+	fast, err := regexp.Compile(pattern)
+	if err != nil || fast.NumSubexp()+1 != groups {
 		return
 	}
 	r.fastGroups = []int{0}
@@ -59,7 +62,7 @@ func (r *Regex) useFast(pattern string, groups int) {
 			}
 		}
 	}
-	r.fast, r.limits, r.emptyable, r.size = fast, limits, leastLength(tree) == 0, len(program.Inst)
+	r.fast, r.limits, r.emptyable, r.size = fast, limits, leastLength(tree) == 0, size
 	r.class = letterClassOf(tree)
 }
 
@@ -261,6 +264,22 @@ func loopsOverNothing(re *syntax.Regexp) bool {
 		}
 	}
 	return false
+}
+
+// programSize estimates the instructions that the fast engine makes of an expression, not too few; what is above the bound does not
+// matter.
+func programSize(re *syntax.Regexp) int {
+	n := 2 + len(re.Sub)
+	if re.Op == syntax.OpLiteral {
+		n += len(re.Rune)
+	}
+	for _, sub := range re.Sub {
+		n += programSize(sub)
+	}
+	if re.Op == syntax.OpRepeat {
+		n *= max(re.Min, re.Max, 1) + 1
+	}
+	return min(n, maxProgram+1)
 }
 
 // leastLength gives 0 if the expression can match the empty text, else a positive number.
