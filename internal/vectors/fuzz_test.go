@@ -16,6 +16,7 @@ func FuzzLoad(f *testing.F) {
 		`[{"id":"b","graph":null,"want":true},{"id":"c","filter":{"groups":[{"clauses":[{"attribute":"a","operator":"IS NULL"}]}]},"want":false}]`,
 		`[{"id":"d","kind":"patch","input":{"Operations":[{"op":"remove","path":"a[b eq 1]"}]},"resource":{"a":[{"b":1}]},"want":{"error":"noTarget"}}]`,
 		`[{"id":"e","kind":"build","input":[["a.b",1]],"want":null}, {"id":"f","kind":"path","input":"a","want":{"parsed":7}}]`,
+		`[{"id":"f","rule":"r","attributes":{"accountEnabled":false,"m":["1"]},"want":{"a":{"flow":"ignore"},"b":["1"]}},{"id":"g","rule":"r","want":false}]`,
 		`[{}] x`, `[[]]`, "[\n1e999]",
 	} {
 		f.Add([]byte(seed))
