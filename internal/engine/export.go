@@ -437,7 +437,8 @@ func (x *exporter) collect(ctx context.Context) error {
 			firstErr = err
 			x.halt(0, nil)
 		}
-		batch, n = &store.Batch{}, 0
+		empty(batch)
+		n = 0
 		x.tick(x.row.Done, x.row.Planned)
 	}
 	for {
@@ -550,4 +551,31 @@ func merge(to, from *store.Batch) {
 	to.Unstage = append(to.Unstage, from.Unstage...)
 	to.Log = append(to.Log, from.Log...)
 	to.Index = append(to.Index, from.Index...)
+}
+
+// empty makes a batch that was committed ready for the next results, in the room that it has.
+func empty(b *store.Batch) {
+	*b = store.Batch{
+		Work:       clearAll(b.Work),
+		Done:       clearAll(b.Done),
+		Objects:    clearAll(b.Objects),
+		Touched:    clearAll(b.Touched),
+		Forget:     clearAll(b.Forget),
+		Project:    clearAll(b.Project),
+		Members:    clearAll(b.Members),
+		Unmember:   clearAll(b.Unmember),
+		Unresolved: clearAll(b.Unresolved),
+		Resolved:   clearAll(b.Resolved),
+		Escrows:    clearAll(b.Escrows),
+		Unescrow:   clearAll(b.Unescrow),
+		Staged:     clearAll(b.Staged),
+		Unstage:    clearAll(b.Unstage),
+		Log:        clearAll(b.Log),
+		Index:      clearAll(b.Index),
+	}
+}
+
+func clearAll[T any](list []T) []T {
+	clear(list) // so that what was in it is not kept alive
+	return list[:0]
 }

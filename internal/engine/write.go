@@ -144,15 +144,17 @@ func (p *pen) send(ctx context.Context) error {
 	}
 	p.res.written = true
 	p.it.Target, p.out.target = got.Anchor, got.Anchor
-	p.cur = &plan.Current{Values: map[string]any{}, Refs: map[string]string{}}
+	p.cur = &plan.Current{Values: make(map[string]any, len(obj.Attrs)), Refs: map[string]string{}}
+	made := make([]connector.Change, 0, len(obj.Attrs))
 	for _, a := range obj.Attrs {
 		if _, isRef := a.Value.(identity.Ref); !isRef {
 			if !slices.ContainsFunc(sent, func(s sentRef) bool { return s.Attr == a.Name }) {
 				p.cur.Values[a.Name] = a.Value
-				p.out.props = append(p.out.props, plan.Properties(p.r.set, []connector.Change{{Attr: a.Name, New: a.Value}})...)
+				made = append(made, connector.Change{Attr: a.Name, New: a.Value})
 			}
 		}
 	}
+	p.out.props = append(p.out.props, plan.Properties(p.r.set, made)...)
 	later = join(later, p.kept(got, sent))
 	if err := p.forgetDoubts(ctx); err != nil {
 		p.res.fatal = err

@@ -37,8 +37,8 @@ func (m *Missing) Error() string {
 // New returns the values of a create request: defaults in place of nulls (engine.R61), nothing for other nulls
 // (engine.R63). The error is a *Missing when a required attribute would have no value.
 func New(set *mapping.Set, values []mapping.Value) (identity.Attrs, error) {
-	var out identity.Attrs
-	have := make(map[int]bool, len(values))
+	out := make(identity.Attrs, 0, len(values)+2) // with room for references
+	have := make([]bool, len(set.Mappings))
 	for _, v := range values {
 		m := &set.Mappings[v.Index]
 		if m.IsReference() || v.Ignored {

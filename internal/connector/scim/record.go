@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -160,8 +161,12 @@ func appendValue(dst []byte, v any) ([]byte, error) {
 			}
 		}
 		return append(dst, ']'), nil
+	case map[string]any:
+		return appendValue(dst, tight(v))
 	case string:
 		return appendText(dst, v)
+	case int64:
+		return strconv.AppendInt(dst, v, 10), nil
 	case bool:
 		if v {
 			return append(dst, "true"...), nil

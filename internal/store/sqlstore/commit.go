@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/rollcall-id/rollcall/internal/database"
@@ -59,6 +60,36 @@ func put[T any, K comparable](w *writer, what string, b *database.Bulk, fixed an
 	}
 }
 
+// putEach runs a statement for keys that are in order. before are the values before its braces.
+func putEach(w *writer, what string, b *database.Bulk, before []any, keys []string) {
+	if w.err != nil {
+		return
+	}
+	itself := func(k *string) string { return *k }
+	if _, err := database.ExecBulk(w.ctx, w.db, w.tx, b, database.Fixed{Before: before}, keys, itself, database.Itself); err != nil {
+		w.err = fmt.Errorf("%s: %w", what, err)
+	}
+}
+
+// byRule delivers keys rule by rule, the anchors of each in order. For SQLite a list of anchors is half the work of a list
+// of pairs.
+func byRule(keys []store.ObjectKey) iter.Seq2[string, []string] {
+	return func(yield func(string, []string) bool) {
+		keys = ordered(keys, compareKeys)
+		for len(keys) > 0 {
+			rule := keys[0].Rule
+			var anchors []string
+			for len(keys) > 0 && keys[0].Rule == rule {
+				anchors = append(anchors, keys[0].Anchor)
+				keys = keys[1:]
+			}
+			if !yield(rule, anchors) {
+				return
+			}
+		}
+	}
+}
+
 // ordered returns rows in order, leaving the caller's as they are; a nil order keeps them.
 func ordered[T any](rows []T, order func(a, b *T) int) []T {
 	byValue := func(a, b T) int { return order(&a, &b) }
@@ -77,8 +108,7 @@ INSERT INTO cycle_work (cycle, rule, anchor, stage, pass, depth, parent, action,
 ON CONFLICT (cycle, rule, anchor) DO UPDATE SET stage = excluded.stage, pass = excluded.pass, depth = excluded.depth,
 	parent = excluded.parent, action = excluded.action, target = excluded.target, doc = excluded.doc`)
 
-	deleteWork = database.NewBulk(`
-DELETE FROM cycle_work WHERE cycle = ? AND (rule, anchor) IN (VALUES {(?, ?)})`)
+	deleteWork = database.NewBulk(`DELETE FROM cycle_work WHERE cycle = ? AND rule = ? AND anchor IN ({?})`)
 
 	upsertIndex = database.NewBulk(`
 INSERT INTO cycle_index (cycle, kind, attr, value, anchor, doc) VALUES {(?, ?, ?, ?, ?, ?)}
@@ -163,7 +193,9 @@ func (s *Store) writeCycle(w *writer, job int64, b *store.Batch) (err error) {
 		func(dst []any, i *store.WorkItem) []any {
 			return append(dst, cycle, i.Rule, i.Anchor, codes[i.Stage], int64(i.Pass), int64(i.Depth), i.Parent, i.Action, i.Target, database.Blob(i.Doc))
 		})
-	put(w, "finished work", deleteWork, cycle, b.Done, sameKey, compareKeys, objectKeyArgs)
+	for rule, anchors := range byRule(b.Done) {
+		putEach(w, "finished work", deleteWork, []any{cycle, rule}, anchors)
+	}
 	if b.DropIndex && w.err == nil {
 		if _, err := w.tx.ExecContext(ctx, `DELETE FROM cycle_index WHERE cycle = $1`, cycle); err != nil {
 			return fmt.Errorf("match index: %w", err)

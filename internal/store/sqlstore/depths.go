@@ -198,7 +198,7 @@ func (s *Store) pass(ctx context.Context, cycle int64, pass int) iter.Seq2[[]dep
 	}
 }
 
-var updateDepths = database.NewBulk(`UPDATE cycle_work SET depth = ? WHERE cycle = ? AND (rule, anchor) IN (VALUES {(?, ?)})`)
+var updateDepths = database.NewBulk(`UPDATE cycle_work SET depth = ? WHERE cycle = ? AND rule = ? AND anchor IN ({?})`)
 
 // writeDepths gives items the depth under which they stand.
 func (s *Store) writeDepths(ctx context.Context, cycle int64, items map[int32][]store.ObjectKey) error {
@@ -206,11 +206,12 @@ func (s *Store) writeDepths(ctx context.Context, cycle int64, items map[int32][]
 		return nil
 	}
 	return s.db.Tx(ctx, func(tx *sql.Tx) error {
+		w := writer{ctx: ctx, db: s.db, tx: tx}
 		for depth, keys := range items {
-			if _, err := database.ExecBulk(ctx, s.db, tx, updateDepths, database.Fixed{Before: []any{int64(depth), cycle}}, keys, sameKey, objectKeyArgs); err != nil {
-				return err
+			for rule, anchors := range byRule(keys) {
+				putEach(&w, "depths", updateDepths, []any{int64(depth), cycle, rule}, anchors)
 			}
 		}
-		return nil
+		return w.err
 	})
 }

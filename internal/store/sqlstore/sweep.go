@@ -71,12 +71,34 @@ func (s *Store) sweepJob(ctx context.Context, job int64) error {
 
 // clearCycle removes the work list and the match index of the cycle with this number.
 func (s *Store) clearCycle(ctx context.Context, cycle int64) error {
-	for _, text := range []string{dropWork, dropIndex} {
-		if _, err := s.deletePieces(ctx, text, cycle); err != nil {
+	for _, t := range []struct{ name, drop string }{{"cycle_work", dropWork}, {"cycle_index", dropIndex}} {
+		all, err := s.clearTable(ctx, t.name, cycle)
+		if err == nil && !all {
+			_, err = s.deletePieces(ctx, t.drop, cycle)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// clearTable empties a table that holds rows of this cycle only, which is what one finds where one job runs at a time.
+// SQLite gives back its pages then, without looking at rows. It returns false when there are rows of other cycles.
+func (s *Store) clearTable(ctx context.Context, table string, cycle int64) (all bool, err error) {
+	if s.db.Postgres() { // which would lock out other cycles for the time that it takes to delete all rows
+		return false, nil
+	}
+	err = s.db.Tx(ctx, func(tx *sql.Tx) error {
+		var others bool
+		err := tx.QueryRowContext(s.db.Bare(ctx), `
+SELECT EXISTS (SELECT 1 FROM `+table+` WHERE cycle < $1) OR EXISTS (SELECT 1 FROM `+table+` WHERE cycle > $1)`, cycle).Scan(&others)
+		if all = err == nil && !others; all {
+			_, err = tx.ExecContext(s.db.Bare(ctx), `DELETE FROM `+table)
+		}
+		return err
+	})
+	return all, err
 }
 
 // deletePieces repeats a statement, whose last placeholder is the number of rows to delete, until nothing is left.
