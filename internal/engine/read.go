@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,6 +97,7 @@ func (c *cycle) readAll(ctx context.Context, r *rule, retry map[store.ObjectKey]
 	defer stop()
 	known, err, more := next()
 	blk := &block{cycle: c, rule: r}
+	defer func() { err = cmp.Or(err, blk.written()) }()
 	var last spool.Record // key and line only
 	begun := false
 	var duplicates []string
@@ -226,9 +228,10 @@ func count(v any) int {
 }
 
 // readChanges takes what a feed says has changed, and what waits for a retry or for the guard.
-func (c *cycle) readChanges(ctx context.Context, r *rule, feed connector.Feed, retry map[store.ObjectKey]waiting) error {
+func (c *cycle) readChanges(ctx context.Context, r *rule, feed connector.Feed, retry map[store.ObjectKey]waiting) (err error) {
 	req := connector.ReadRequest{Kind: r.def.From, Attrs: r.used}
 	blk := &block{cycle: c, rule: r}
+	defer func() { err = cmp.Or(err, blk.written()) }()
 	seen := map[string]bool{}
 	var batch []connector.Item
 	take := func(item connector.Item, err error) error {
@@ -319,6 +322,8 @@ type block struct {
 	cycle *cycle
 	rule  *rule
 	items []candidate
+
+	writing chan error // the commit of the block before, under way; nil for none
 }
 
 type candidate struct {
@@ -438,6 +443,9 @@ func (b *block) flush(ctx context.Context) error {
 		}
 	}
 	b.items = b.items[:0]
+	if err := b.written(); err != nil { // what it gave away is not given away again
+		return err
+	}
 	if err := b.match(ctx, works, tasks, batch); err != nil {
 		return err
 	}
@@ -445,7 +453,19 @@ func (b *block) flush(ctx context.Context) error {
 		return ctx.Err()
 	}
 	c.tick(c.row.Counts.Imported, 0)
-	return c.commit(ctx, batch)
+	b.writing = make(chan error, 1)
+	go func(done chan<- error) { done <- c.commit(ctx, batch) }(b.writing) // while the next block is read and evaluated
+	return nil
+}
+
+// written waits until the work items that were flushed last are stored.
+func (b *block) written() error {
+	if b.writing == nil {
+		return nil
+	}
+	err := <-b.writing
+	b.writing = nil
+	return err
 }
 
 // match decides about objects without a link at once when the accounts are listed, or ought to be by now, and leaves
