@@ -164,9 +164,12 @@ func decodeResource(body []byte) (resource map[string]any, ok bool) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, false
 	}
-	var v any // package json reads into an empty interface without reflection
-	if err := decode(body, &v); err != nil {
-		return nil, false
+	v, ok := readQuick(string(body))
+	if !ok {
+		v = nil // package json reads into an empty interface without reflection
+		if err := decode(body, &v); err != nil {
+			return nil, false
+		}
 	}
 	resource, _ = v.(map[string]any)
 	return resource, resource != nil

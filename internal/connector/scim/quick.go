@@ -1,0 +1,169 @@
+package scim
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// quick reads the JSON that servers usually write, in a third of the time that package json takes: objects whose names
+// are all different, texts without escapes, whole numbers, up to some depth. Whatever else there is makes it say no, and
+// package json reads the answer; what quick does read, package json reads the same (FuzzQuick). Texts are parts of one
+// string, the whole answer.
+type quick struct {
+	s  string
+	no bool
+}
+
+// quickDepth is how deep objects and lists may stand in one another.
+const quickDepth = 16
+
+// readQuick returns the value that a text stands for, and whether it could be read.
+func readQuick(s string) (any, bool) {
+	q := quick{s: s}
+	v := q.value(quickDepth)
+	q.blanks()
+	return v, !q.no && q.s == ""
+}
+
+func (q *quick) blanks() {
+	i := 0
+	for i < len(q.s) && (q.s[i] == ' ' || q.s[i] == '\n' || q.s[i] == '\r' || q.s[i] == '\t') {
+		i++
+	}
+	q.s = q.s[i:]
+}
+
+// take passes over a character, after blanks, if it comes next.
+func (q *quick) take(c byte) bool {
+	q.blanks()
+	if q.s == "" || q.s[0] != c {
+		return false
+	}
+	q.s = q.s[1:]
+	return true
+}
+
+func (q *quick) fail() any {
+	q.s, q.no = "", true
+	return nil
+}
+
+func (q *quick) value(depth int) any {
+	q.blanks()
+	if q.s == "" || depth == 0 {
+		return q.fail()
+	}
+	switch c := q.s[0]; c {
+	case '"':
+		return q.text()
+	case '{':
+		return q.object(depth)
+	case '[':
+		return q.list(depth)
+	case 't':
+		return q.word("true", true)
+	case 'f':
+		return q.word("false", false)
+	case 'n':
+		return q.word("null", nil)
+	}
+	return q.number()
+}
+
+func (q *quick) word(text string, v any) any {
+	if !strings.HasPrefix(q.s, text) {
+		return q.fail()
+	}
+	q.s = q.s[len(text):]
+	return v
+}
+
+func (q *quick) text() string {
+	if q.s == "" || q.s[0] != '"' {
+		q.fail()
+		return ""
+	}
+	plain := true
+	for i := 1; i < len(q.s); i++ {
+		switch c := q.s[i]; {
+		case c == '"':
+			text := q.s[1:i]
+			q.s = q.s[i+1:]
+			if !plain && !utf8.ValidString(text) {
+				q.fail()
+			}
+			return text
+		case c == '\\' || c < ' ':
+			q.fail()
+			return ""
+		case c >= utf8.RuneSelf:
+			plain = false
+		}
+	}
+	q.fail()
+	return ""
+}
+
+func (q *quick) object(depth int) any {
+	q.take('{')
+	out := make(map[string]any, 8)
+	if q.take('}') {
+		return out
+	}
+	for n := 1; !q.no; n++ {
+		q.blanks()
+		name := q.text()
+		if !q.take(':') {
+			break
+		}
+		out[name] = q.value(depth - 1)
+		switch {
+		case len(out) < n: // a name that comes twice
+			return q.fail()
+		case q.take('}'):
+			return out
+		case !q.take(','):
+			return q.fail()
+		}
+	}
+	return q.fail()
+}
+
+func (q *quick) list(depth int) any {
+	q.take('[')
+	out := []any{}
+	if q.take(']') {
+		return out
+	}
+	for !q.no {
+		out = append(out, q.value(depth-1))
+		switch {
+		case q.take(']'):
+			return out
+		case !q.take(','):
+			return q.fail()
+		}
+	}
+	return q.fail()
+}
+
+// number reads a whole number of up to fifteen digits, which a float64 holds exactly.
+func (q *quick) number() any {
+	digits := strings.TrimPrefix(q.s, "-")
+	n, i := 0.0, 0
+	for i < len(digits) && '0' <= digits[i] && digits[i] <= '9' {
+		n = n*10 + float64(digits[i]-'0')
+		i++
+	}
+	if i == 0 || i > 15 || i > 1 && digits[0] == '0' || i < len(digits) && strings.IndexByte(".eE", digits[i]) >= 0 {
+		return q.fail()
+	}
+	if len(digits) < len(q.s) {
+		if n == 0 {
+			return q.fail() // package json knows a zero below zero
+		}
+		n = -n
+	}
+	q.s = digits[i:]
+	return n
+}
