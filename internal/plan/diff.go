@@ -37,7 +37,7 @@ func (m *Missing) Error() string {
 // New returns the values of a create request: defaults in place of nulls (engine.R61), nothing for other nulls
 // (engine.R63). The error is a *Missing when a required attribute would have no value.
 func New(set *mapping.Set, values []mapping.Value) (identity.Attrs, error) {
-	out := make(identity.Attrs, 0, len(values)+2) // with room for references
+	var out identity.Attrs
 	have := make([]bool, len(set.Mappings))
 	for _, v := range values {
 		m := &set.Mappings[v.Index]
@@ -53,6 +53,9 @@ func New(set *mapping.Set, values []mapping.Value) (identity.Attrs, error) {
 		}
 		if val == nil {
 			continue
+		}
+		if out == nil {
+			out = make(identity.Attrs, 0, len(values))
 		}
 		out = append(out, identity.Attr{Name: m.Target, Value: val})
 		have[v.Index] = !identity.Empty(val)
