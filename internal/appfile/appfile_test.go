@@ -136,6 +136,7 @@ func TestEveryKeyOfTheDesign(t *testing.T) {
 	settings.MembershipGuard.Threshold = 100
 	settings.Quarantine.MinFailures = 50
 	settings.ExcludeDefaultAccess, settings.OnMissingTarget = true, job.MissingRematch
+	settings.DeleteAfterOutOfScope, settings.RegexMatch = true, job.RegexAnywhere
 	settings.Protected, settings.Notify = []string{"breakglass@example.com"}, []string{"it@example.com"}
 	settings.DefaultDomain = "example.com"
 	all := job.Actions{Create: true, Update: true, Delete: true}
@@ -164,8 +165,8 @@ func TestEveryKeyOfTheDesign(t *testing.T) {
 				Attributes: []mapping.Attribute{
 					{Target: "userName", Expression: "[userPrincipalName]", Match: 1},
 					{Target: "active", Expression: "Not([IsSoftDeleted])"},
-					{Target: "name.givenName", Expression: "[givenName]"},
-					{Target: "name.familyName", Expression: "[surname]"},
+					{Target: "name.givenName", Expression: "[givenName]", Apply: mapping.AttributeAddOnly, Sensitive: true},
+					{Target: "name.familyName", Expression: "[surname]", FlowBehavior: mapping.FlowAlways},
 					{Target: `emails[type eq "work"].value`, Expression: "[mail]"},
 					{Target: "title", Expression: "[jobTitle]", Default: "Employee", Apply: mapping.OnCreate},
 					{Target: "preferredLanguage", Expression: "[preferredLanguage]", FlowNull: true},

@@ -154,7 +154,13 @@ func JobSettings() []connector.Setting {
 			{Name: "total", Type: connector.Number, Default: fmt.Sprint(def.Quarantine.Total), Help: "More do, those of managers and members counted too."},
 		}},
 		{Name: "skipOutOfScopeDeletions", Type: connector.Flag, Default: "false", Help: "Leave the accounts of those who left scope as they are."},
-		{Name: "excludeDefaultAccess", Type: connector.Flag, Default: "false", Help: "Leave out users assigned with the default access role only."},
+		{Name: "deleteAfterOutOfScope", Type: connector.Flag, Default: "false",
+			Help: "Delete the account of somebody who left scope, and was disabled then, once the source deletes the object; otherwise it stays disabled for ever."},
+		{Name: "deprovision", Type: connector.Choice, Default: def.Deprovision, Values: []string{job.DeprovisionDisable, job.DeprovisionDelete},
+			Help: "How access is taken away from who is blocked, in the recycle bin or out of scope: by a disable, or by a delete where the application cannot disable."},
+		{Name: "regexMatch", Type: connector.Choice, Default: def.RegexMatch, Values: []string{job.RegexWhole, job.RegexAnywhere},
+			Help: "What the patterns of filters must match: the whole value, or a part of it."},
+		{Name: "excludeDefaultAccessRole", Type: connector.Flag, Default: "false", Help: "Leave out users assigned with the default access role only."},
 		{Name: "onMissingTarget", Type: connector.Choice, Default: def.OnMissingTarget, Values: []string{job.MissingError, job.MissingRematch},
 			Help: "What happens when a linked account is gone from the target: report it, or match the user again."},
 		{Name: "protected", Type: connector.List, Help: "Joining values of accounts that are never touched."},
@@ -190,7 +196,10 @@ func (d *decoder) jobSettings(n *node) job.Settings {
 	s.MembershipGuard = guard(v["membershipGuard"], job.DefaultMembershipGuard)
 	s.Quarantine = quarantine(v["quarantine"], job.DefaultQuarantine)
 	s.SkipOutOfScopeDeletions, _ = v["skipOutOfScopeDeletions"].(bool)
-	s.ExcludeDefaultAccess, _ = v["excludeDefaultAccess"].(bool)
+	s.DeleteAfterOutOfScope, _ = v["deleteAfterOutOfScope"].(bool)
+	s.Deprovision = str(v["deprovision"])
+	s.RegexMatch = str(v["regexMatch"])
+	s.ExcludeDefaultAccess, _ = v["excludeDefaultAccessRole"].(bool)
 	s.OnMissingTarget = str(v["onMissingTarget"])
 	s.Protected = strs(v["protected"])
 	s.Notify = strs(v["notify"])

@@ -233,7 +233,10 @@ func jobSettingsNode(s job.Settings) *yaml.Node {
 	put(n, "membershipGuard", guardNode(s.MembershipGuard), "")
 	put(n, "quarantine", quarantineNode(s.Quarantine), "")
 	put(n, "skipOutOfScopeDeletions", boolNode(s.SkipOutOfScopeDeletions), "")
-	put(n, "excludeDefaultAccess", boolNode(s.ExcludeDefaultAccess), "")
+	put(n, "deleteAfterOutOfScope", boolNode(s.DeleteAfterOutOfScope), "")
+	put(n, "deprovision", textNode(s.Deprovision), "")
+	put(n, "regexMatch", textNode(s.RegexMatch), "")
+	put(n, "excludeDefaultAccessRole", boolNode(s.ExcludeDefaultAccess), "")
 	put(n, "onMissingTarget", textNode(s.OnMissingTarget), "")
 	if len(s.Protected) > 0 {
 		put(n, "protected", textsNode(s.Protected), "")
@@ -371,8 +374,12 @@ func attributeNode(a mapping.Attribute) *yaml.Node {
 	if a.Apply != "" && a.Apply != mapping.Always {
 		put(n, "apply", textNode(string(a.Apply)), "")
 	}
+	putText(n, "flowBehavior", string(a.FlowBehavior))
 	if a.FlowNull {
 		put(n, "flowNull", boolNode(true), "")
+	}
+	if a.Sensitive {
+		put(n, "sensitive", boolNode(true), "")
 	}
 	if a.Match != 0 {
 		put(n, "match", intNode(a.Match), "")

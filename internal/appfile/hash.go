@@ -61,9 +61,10 @@ func mappingHash(j job.Job) string {
 		Attributes []mapping.Attribute
 	}
 	parts := struct {
-		Scope job.ScopeMode
-		Rules []rule
-	}{Scope: j.Settings.Scope}
+		Scope      job.ScopeMode
+		RegexMatch string
+		Rules      []rule
+	}{Scope: j.Settings.Scope, RegexMatch: j.Settings.RegexMatch}
 	for _, r := range j.Rules {
 		attributes := make([]mapping.Attribute, len(r.Attributes))
 		for i, a := range r.Attributes {

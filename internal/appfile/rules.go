@@ -150,23 +150,24 @@ func (d *decoder) attribute(n *node, path string) mapping.Attribute {
 			d.expected = append(d.expected, path) // half a mapping tells nothing about the rest of it
 		}
 	}()
-	if !d.keys(n, path, "target", "expression", "reference", "default", "apply", "flowNull", "match") {
+	if !d.keys(n, path, "target", "expression", "reference", "default", "apply", "flowBehavior", "flowNull", "sensitive", "match") {
 		return a
 	}
 	a.Target = d.text(n, path, "target", "userName")
 	a.Expression = d.text(n, path, "expression", `"[mail]"`)
 	a.Reference = d.text(n, path, "reference", `"[manager]"`)
 	a.Default = d.text(n, path, "default", "Employee")
-	a.Apply = mapping.Apply(strings.TrimSpace(d.text(n, path, "apply", "create")))
+	a.Apply, _ = mapping.ParseApply(strings.TrimSpace(d.text(n, path, "apply", "create")))
+	if a.FlowBehavior = mapping.Behavior(d.text(n, path, "flowBehavior", "FlowAlways")); a.FlowBehavior == mapping.FlowWhenChanged {
+		a.FlowBehavior = "" // the same thing, in one form
+	}
 	a.FlowNull = d.flag(n, path, "flowNull", false)
+	a.Sensitive = d.flag(n, path, "sensitive", false)
 	if m := n.get("match"); m != nil {
 		a.Match, _ = d.number(m, join(path, "match"))
 		if m.text == "0" {
 			d.errorf(m, join(path, "match"), "1 for the attribute that is tried first", "matching priorities begin with 1")
 		}
-	}
-	if a.Apply == mapping.Always {
-		a.Apply = "" // the same thing, in one form
 	}
 	return a
 }

@@ -69,7 +69,8 @@ const (
 
 // Change is the change of one attribute. Old is the value the target has as far as is known, nil for none: a SCIM
 // target is sent "add" instead of "replace" then (scim.R33). Add and Remove are used for references with several
-// values; a Change never carries more of them than Caps.MemberBatch, and Add and Remove never stand in one Update.
+// values; a Change never carries more of them than Caps.MemberBatch, and Add and Remove of them never stand in one Update.
+// Add is used for other lists too, where values of others must stay (engine.R59).
 type Change struct {
 	Attr string
 	Op   Op

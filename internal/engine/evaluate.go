@@ -113,7 +113,7 @@ func (e *evaluation) linked(w *store.WorkItem, t *task, in bool, values []mappin
 			e.skip(w, t, codeOutOfScope, t.Reason)
 			return
 		}
-		if e.set.SkipOutOfScopeDeletions { // engine.R81
+		if e.set.SkipOutOfScopeDeletions && !e.object.Disabled && !e.object.SoftDeleted { // engine.R81: not for a block
 			t.After = store.Released
 			e.skip(w, t, codeOutOfScope, t.Reason+"; left alone because skipOutOfScopeDeletions is set")
 			return
@@ -171,6 +171,15 @@ func decideUpdate(r *rule, w *store.WorkItem, t *task, values []mapping.Value, c
 		action = plan.None
 	}
 	w.Action = string(action)
+	t.carry(r, values, cur)
+}
+
+// carry adds to a task that writes attributes anyway the values that always flow (engine.R60).
+func (t *task) carry(r *rule, values []mapping.Value, cur *plan.Current) {
+	single := func(ch refChange) bool { return !ch.Multi }
+	if len(t.Changes) > 0 || slices.ContainsFunc(t.Refs, single) {
+		t.Changes = append(t.Changes, packChanges(plan.Carry(r.set, values, cur, t.changes()))...)
+	}
 }
 
 // turns tells whether the change of an attribute that shows IsSoftDeleted turns an account off or on. It does not when
@@ -188,9 +197,10 @@ func turns(ch connector.Change, t *task) bool {
 func (e *evaluation) deprovision(w *store.WorkItem, t *task, values []mapping.Value, after store.LinkState) {
 	t.After, t.Current = after, e.last
 	w.Pass = e.rule.takeAway()
-	if e.rule.def.From == identity.Group || e.rule.def.To == identity.Group { // engine.R87: groups have no disable
+	group := e.rule.def.From == identity.Group || e.rule.def.To == identity.Group
+	if group || e.set.Deprovision == job.DeprovisionDelete { // engine.R87: groups have no disable; R82: nor have some targets
 		if !e.rule.def.Actions.Delete {
-			e.skip(w, t, codeOutOfScope, t.Reason+"; the rule does not allow deletes, so the group stays")
+			e.skip(w, t, codeOutOfScope, t.Reason+"; the rule does not allow deletes, so the "+strings.ToLower(string(e.rule.def.To))+" stays")
 			return
 		}
 		t.After = store.Unlinked
@@ -227,7 +237,7 @@ func (e *evaluation) left(w *store.WorkItem, t *task) (bool, error) {
 	case e.known.State == store.Unlinked:
 		w.Pass, w.Action, t.After = passRecord, string(plan.None), store.Unlinked // forgotten
 		return false, nil
-	case e.known.State == store.Released: // engine.R84: no longer managed, the link waits for a return
+	case e.known.State == store.Released && !(e.set.DeleteAfterOutOfScope && e.rule.def.Actions.Delete): // engine.R84: no longer managed, the link waits for a return
 		return false, errNothing
 	case e.protectedLast():
 		e.skip(w, t, codeOutOfScope, "protected: the job's setting `protected` names it, so it is never touched")

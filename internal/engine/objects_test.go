@@ -136,3 +136,6 @@ func (w *world) save() {
 		w.t.Fatal(err)
 	}
 }
+
+// manual asks for a cycle as a person does.
+func manual() engine.Options { return engine.Options{Manual: true} }

@@ -136,6 +136,7 @@ func (c *cycle) settleBlock(ctx context.Context, rules map[string]*rule, items [
 		w.Stage = store.ToExport
 		if w.Action == string(plan.None) && len(t.Refs) > 0 {
 			w.Action = string(plan.Modify)
+			t.carry(rules[w.Rule], t.Values, t.Current.unpack())
 		}
 		if w.Action == string(plan.None) {
 			w.Pass, t.Code = passRecord, codeRedundant
@@ -172,7 +173,7 @@ func (c *cycle) settle(ctx context.Context, r *rule, w *store.WorkItem, t *task,
 		} else {
 			compareOne(w, t, m, v.Refs, cur.Refs[m.Target], accounts, &ch)
 		}
-		if !ch.empty() {
+		if ch.restrict(m.Apply, cur.Refs[m.Target] != ""); !ch.empty() {
 			t.Refs = append(t.Refs, ch)
 		}
 	}
@@ -182,6 +183,20 @@ func (c *cycle) settle(ctx context.Context, r *rule, w *store.WorkItem, t *task,
 		}
 	}
 	return nil
+}
+
+// restrict takes from the change of a reference what the flow type of its mapping does not allow (engine.R59). has tells
+// whether the account has the reference, if it is one with a single value.
+func (r *refChange) restrict(apply mapping.Apply, has bool) {
+	if apply.KeepsValues() {
+		r.Clear, r.Remove = false, nil
+	}
+	if apply == mapping.AttributeAddOnly {
+		r.Clear, r.Remove = false, nil
+		if has {
+			r.Set = nil
+		}
+	}
 }
 
 // wants tells whether the source still has a reference that waits for its referent.

@@ -78,7 +78,7 @@ func compileRules(s Subject) ([]*rule, error) {
 			errs = append(errs, fmt.Errorf("rule %s: %w", def.Name, err))
 			continue
 		}
-		filter, err := scope.Compile(def.Filter)
+		filter, err := scope.CompileWith(def.Filter, scope.Options{RegexAnywhere: s.Def.Settings.RegexMatch == job.RegexAnywhere})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("rule %s: filter: %w", def.Name, err))
 			continue

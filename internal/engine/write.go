@@ -268,6 +268,7 @@ func (p *pen) take(ctx context.Context, hit *identity.Object, as plan.Action) er
 	}
 	p.t.Changes = plan.Diff(p.r.set, p.t.Values, p.cur)
 	p.t.Refs = append(single, multi...)
+	p.t.carry(p.r, p.t.Values, p.cur)
 	if as == plan.Create { // it is ours already, whatever becomes of the changes
 		p.t.Prior = store.Active
 	}

@@ -48,6 +48,9 @@ type Settings struct {
 	MembershipGuard         Guard
 	Quarantine              QuarantineLimits
 	SkipOutOfScopeDeletions bool     // engine.R81
+	DeleteAfterOutOfScope   bool     // engine.R84: accounts of those who left scope are deleted when the source deletes the object
+	Deprovision             string   // "disable", or "delete" for a target that cannot disable (engine.R82)
+	RegexMatch              string   // "whole" or "anywhere": what a pattern of a filter must match (scoping Q-03)
 	ExcludeDefaultAccess    bool     // engine.R35 excludeDefaultAccessRole
 	OnMissingTarget         string   // "error" or "rematch" (engine.R56)
 	Protected               []string // joining values that are never touched

@@ -106,7 +106,7 @@ func (c *ruleCheck) whole() {
 		c.errorf(path, "match: 1 on the attribute that tells whose account it is, for instance userName",
 			"%s has no joining attribute, so it could find no account", c.label) // engine.R47
 	}
-	if c.isUsers() && r.Actions.Update && !c.disables && !c.broken {
+	if c.isUsers() && r.Actions.Update && !c.disables && !c.broken && c.job.Settings.Deprovision != DeprovisionDelete {
 		c.warnf(path, `for instance {target: active, expression: "Not([IsSoftDeleted])"}`,
 			"no attribute of %s names IsSoftDeleted: the accounts of leavers cannot be disabled", c.label) // engine.R80
 	}
@@ -144,11 +144,7 @@ func (c *ruleCheck) attribute(path string, a *mapping.Attribute) {
 		c.errorf(path, `expression: "[mail]", reference: "[manager]", or default: text`,
 			"the mapping of %s says no value", a.Target) // engine.R59: kind None writes its default
 	}
-	switch a.Apply {
-	case "", mapping.Always, mapping.OnCreate:
-	default:
-		c.errorf(path+".apply", "always or create", "unknown value %q", string(a.Apply))
-	}
+	c.flow(path, a, attr, isKnown)
 	c.joining(path, a, attr, isKnown)
 	if p := c.compile(path+".expression", a.Expression); p != nil {
 		c.expression(path+".expression", a, p, attr, isKnown)
@@ -158,13 +154,35 @@ func (c *ruleCheck) attribute(path string, a *mapping.Attribute) {
 	}
 	c.fallback(path, a, attr, isKnown)
 	c.password(path, a)
-	if a.FlowNull && a.Apply == mapping.OnCreate {
-		c.warnf(path+".flowNull", "leave it out, or apply: create",
-			"%s is written on create only, and flowNull clears it in updates", a.Target) // engine.R64
+}
+
+// flow checks when a mapping flows, and what becomes of empty values (engine.R59, R60, R65).
+func (c *ruleCheck) flow(path string, a *mapping.Attribute, attr schema.Attribute, isKnown bool) {
+	apply, ok := mapping.ParseApply(string(a.Apply))
+	switch {
+	case !ok:
+		c.errorf(path+".apply", didYouMean(string(a.Apply), append(mapping.Applies(), "ObjectAddOnly")), "unknown value %q", string(a.Apply))
+	case apply == mapping.MultiValueAddOnly && isKnown && !attr.MultiValued:
+		c.errorf(path+".apply", "apply: ValueAddOnly, or AttributeAddOnly",
+			"%s takes one value, and MultiValueAddOnly is for attributes with several", a.Target)
 	}
-	if a.FlowNull && (a.Match > 0 || isKnown && attr.Required) {
+	switch a.FlowBehavior {
+	case "", mapping.FlowWhenChanged:
+	case mapping.FlowAlways:
+		if a.Reference != "" {
+			c.errorf(path+".flowBehavior", "leave flowBehavior out", "%s refers to other objects; references are sent when they change", a.Target)
+		}
+	default:
+		c.errorf(path+".flowBehavior", "FlowWhenChanged or FlowAlways", "unknown value %q", string(a.FlowBehavior))
+	}
+	switch {
+	case !a.FlowNull:
+	case a.Match > 0 || isKnown && attr.Required:
 		c.warnf(path+".flowNull", "leave flowNull out",
-			"%s is needed, and flowNull would clear it when the source has no value", a.Target) // engine.R65
+			"%s is needed, and flowNull would clear it when the source has no value", a.Target)
+	case ok && apply != "":
+		c.warnf(path+".flowNull", "leave flowNull out, or apply",
+			"%s flows with apply: %s, which never clears it, so flowNull does nothing", a.Target, apply)
 	}
 }
 
@@ -303,7 +321,7 @@ func (c *ruleCheck) filter() {
 	if len(f.CategoryFilterGroups) > 0 {
 		c.warnf(path+".categoryFilterGroups", "", "categoryFilterGroups is kept for export and filters nothing") // scoping Q-11
 	}
-	p, err := scope.CompileWith(f, scope.Options{MultiValued: c.multiValued})
+	p, err := scope.CompileWith(f, scope.Options{MultiValued: c.multiValued, RegexAnywhere: c.job.Settings.RegexMatch == RegexAnywhere})
 	var refused scope.Errors
 	switch {
 	case err == nil:

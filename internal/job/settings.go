@@ -27,6 +27,18 @@ const (
 	MissingRematch = "rematch" // the link is dropped and the object matched again
 )
 
+// How access is taken away from who should have none but is not deleted in the source (engine.R77, R82).
+const (
+	DeprovisionDisable = "disable"
+	DeprovisionDelete  = "delete" // for targets that cannot disable an account
+)
+
+// What a pattern in a scoping filter must match (scoping Q-03).
+const (
+	RegexWhole    = "whole"    // the whole value, as the reference service documents
+	RegexAnywhere = "anywhere" // a part of it, for filters that were written with that in mind
+)
+
 // The bounds of the interval (design D7) and of the reconciliation.
 const (
 	MinInterval  = time.Minute
@@ -48,6 +60,8 @@ func Defaults() Settings {
 		MembershipGuard: DefaultMembershipGuard,
 		Quarantine:      DefaultQuarantine,
 		OnMissingTarget: MissingError,
+		Deprovision:     DeprovisionDisable,
+		RegexMatch:      RegexWhole,
 	}
 }
 
@@ -68,6 +82,8 @@ func (s Settings) WithDefaults(source, target End) Settings {
 	fill(&s.MembershipGuard, d.MembershipGuard)
 	fill(&s.Quarantine, d.Quarantine)
 	fill(&s.OnMissingTarget, d.OnMissingTarget)
+	fill(&s.Deprovision, d.Deprovision)
+	fill(&s.RegexMatch, d.RegexMatch)
 	return s
 }
 

@@ -73,6 +73,8 @@ func (v *validator) settings() {
 	}
 	v.choice("settings.drift", s.Drift, DriftReport, DriftCorrect, DriftIgnore)
 	v.choice("settings.onMissingTarget", s.OnMissingTarget, MissingError, MissingRematch)
+	v.choice("settings.deprovision", s.Deprovision, DeprovisionDisable, DeprovisionDelete)
+	v.choice("settings.regexMatch", s.RegexMatch, RegexWhole, RegexAnywhere)
 	v.guard("settings.deletionGuard", s.DeletionGuard)
 	v.guard("settings.membershipGuard", s.MembershipGuard)
 	v.quarantine("settings.quarantine", s.Quarantine)

@@ -222,6 +222,29 @@ func TestValidate(t *testing.T) {
 			user(j).Attributes = user(j).Attributes[:1]
 			user(j).Actions = Actions{Delete: true}
 		}, nil},
+		{"a flow type is for what it can be for (engine.R59)", func(j *Job) {
+			add(mapping.Attribute{Target: "title", Expression: "[jobTitle]", Apply: mapping.MultiValueAddOnly})(j)
+			add(mapping.Attribute{Target: "roles", Expression: "[jobTitle]", Apply: mapping.MultiValueAddOnly})(j)
+		}, []string{
+			"rules[0].attributes[4].apply: error: title takes one value, and MultiValueAddOnly is for attributes with several"}},
+		{"flowBehavior is checked (engine.R60)", func(j *Job) {
+			add(mapping.Attribute{Target: "title", Expression: "[jobTitle]", FlowBehavior: "Always"})(j)
+			user(j).Attributes[2].FlowBehavior, user(j).Attributes[3].FlowBehavior = mapping.FlowAlways, mapping.FlowAlways
+		}, []string{
+			"rules[0].attributes[3].flowBehavior: error: urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager refers to other objects; references are sent when they change",
+			`rules[0].attributes[4].flowBehavior: error: unknown value "Always"`}},
+		{"flowNull does nothing where values are only added (engine.R59)", func(j *Job) {
+			user(j).Attributes[2].FlowNull, user(j).Attributes[2].Apply = true, mapping.ValueAddOnly
+		}, []string{
+			`rules[0].attributes[2].flowNull: warning: emails[type eq "work"].value flows with apply: ValueAddOnly, which never clears it, so flowNull does nothing`}},
+		{"a target that cannot disable needs no attribute for it (engine.R82)", func(j *Job) {
+			user(j).Attributes[1].Expression = `"True"`
+			j.Settings.Deprovision = DeprovisionDelete
+		}, nil},
+		{"patterns may match anywhere (scoping Q-03), and how accounts are taken away has two values (engine.R82)", func(j *Job) {
+			j.Settings.RegexMatch, j.Settings.Deprovision = "some", "suspend"
+		}, []string{
+			`settings.deprovision: error: unknown value "suspend"`, `settings.regexMatch: error: unknown value "some"`}},
 		{"flowNull on what is needed (engine.R65)", func(j *Job) {
 			user(j).Attributes[0].FlowNull, user(j).Attributes[1].FlowNull, user(j).Attributes[2].FlowNull = true, true, true
 		}, []string{
@@ -316,7 +339,7 @@ func TestWithDefaults(t *testing.T) {
 		})
 	}
 	custom := Settings{
-		Interval: time.Hour, Reconcile: time.Hour, Drift: DriftIgnore, OnMissingTarget: MissingRematch,
+		Interval: time.Hour, Reconcile: time.Hour, Drift: DriftIgnore, OnMissingTarget: MissingRematch, Deprovision: DeprovisionDelete, RegexMatch: RegexAnywhere,
 		DeletionGuard: Guard{Percent: 1}, MembershipGuard: Guard{Floor: 3}, Quarantine: QuarantineLimits{MinFailures: 1}, Scope: ScopeAll, Trigger: TriggerInterval,
 	}
 	if diff := cmp.Diff(custom, custom.WithDefaults(End{}, End{})); diff != "" {

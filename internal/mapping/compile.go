@@ -65,6 +65,7 @@ func Compile(attrs []Attribute, target *schema.Object) (*Set, error) {
 	for i, a := range attrs {
 		m := &s.Mappings[i]
 		m.Attribute = a
+		m.Redacted = a.Sensitive
 		m.Def = schema.Attribute{Name: a.Target}
 		if target != nil {
 			if def, ok := target.Attribute(a.Target); ok {
@@ -91,7 +92,10 @@ func Compile(attrs []Attribute, target *schema.Object) (*Set, error) {
 		if m.Unique = prog.Calls(selectUnique); m.Unique && (a.Reference != "" || a.Match > 0 || a.Apply != OnCreate) {
 			errs = append(errs, fmt.Errorf("%s: SelectUniqueValue is for a value that is written once, on create, and by which no account is looked for: set apply: create, without match", a.Target))
 		}
-		m.Redacted = prog.Calls("Redact")
+		m.Redacted = m.Redacted || prog.Calls("Redact")
+		if a.Apply == "" && prog.Calls("AppRoleAssignmentsComplex") && !prog.Calls("AssertiveAppRoleAssignmentsComplex") {
+			m.Apply = MultiValueAddOnly // engine.R73: roles that were taken away stay in the target
+		}
 		for _, name := range prog.Attributes() {
 			if strings.EqualFold(name, IsSoftDeleted) {
 				m.NamesSoftDeleted = true

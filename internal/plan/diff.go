@@ -88,9 +88,26 @@ func Diff(set *mapping.Set, values []mapping.Value, cur *Current) []connector.Ch
 			}
 			val = m.Typed(m.Default)
 		}
+		switch m.Apply { // engine.R59
+		case mapping.AttributeAddOnly:
+			if !identity.Empty(old) {
+				continue
+			}
+		case mapping.ValueAddOnly, mapping.MultiValueAddOnly:
+			if identity.Empty(val) {
+				continue
+			}
+			if ch, several := added(m, old, val); several {
+				if ch != nil {
+					out = append(out, *ch)
+				}
+				continue
+			}
+		case "", mapping.Always, mapping.OnCreate: // the last is passed over above
+		}
 		if identity.Empty(val) {
 			switch {
-			case m.FlowNull && !identity.Empty(old):
+			case m.FlowNull && m.Apply != mapping.AttributeAddOnly && !identity.Empty(old):
 				out = append(out, connector.Change{Attr: m.Target, Op: connector.Clear, Old: old})
 				continue
 			case val == nil: // R63: the old value stays
@@ -103,6 +120,49 @@ func Diff(set *mapping.Set, values []mapping.Value, cur *Current) []connector.Ch
 			continue
 		}
 		out = append(out, connector.Change{Attr: m.Target, Op: connector.Set, Old: old, New: val})
+	}
+	return out
+}
+
+// added is the change that adds to an attribute with several values those of val that it does not have; nil for none.
+// several is false for an attribute with one value.
+func added(m *mapping.Mapping, old, val any) (ch *connector.Change, several bool) {
+	list, several := val.([]any)
+	if !several {
+		return nil, false
+	}
+	there, _ := old.([]any)
+	if _, one := old.([]any); !one && old != nil {
+		there = []any{old}
+	}
+	var fresh []any
+	for _, v := range list {
+		has := func(o any) bool { return identity.Equal(o, v, m.Def.FoldCase) }
+		if !slices.ContainsFunc(there, has) && !slices.ContainsFunc(fresh, has) {
+			fresh = append(fresh, v)
+		}
+	}
+	if fresh == nil {
+		return nil, true
+	}
+	return &connector.Change{Attr: m.Target, Op: connector.Add, Old: old, New: fresh}, true
+}
+
+// Carry returns the values that go along with an update though they did not change (engine.R60 FlowAlways). They never
+// cause one: call it for accounts that are written anyway.
+func Carry(set *mapping.Set, values []mapping.Value, cur *Current, changes []connector.Change) []connector.Change {
+	var out []connector.Change
+	for _, v := range values {
+		m := &set.Mappings[v.Index]
+		if m.FlowBehavior != mapping.FlowAlways || m.IsReference() || v.Ignored || m.Apply == mapping.OnCreate || identity.Empty(v.Value) ||
+			slices.ContainsFunc(changes, func(ch connector.Change) bool { return ch.Attr == m.Target }) {
+			continue
+		}
+		old := cur.Value(m.Target)
+		if m.Apply == mapping.AttributeAddOnly && !identity.Empty(old) || m.Apply.KeepsValues() && m.Def.MultiValued {
+			continue // what it may write is written when it differs
+		}
+		out = append(out, connector.Change{Attr: m.Target, Op: connector.Set, Old: old, New: v.Value})
 	}
 	return out
 }
@@ -175,18 +235,42 @@ func (c *Current) Merge(changes []connector.Change) {
 			c.Refs[ch.Attr] = ref.Anchor
 		case ch.Op == connector.Set:
 			c.Values[ch.Attr] = ch.New
+		case ch.Op == connector.Add && !isReferences(ch.New): // members are not kept here
+			c.Values[ch.Attr] = union(ch.Old, ch.New)
 		}
 	}
 	c.Read = false
+}
+
+func isReferences(v any) bool {
+	list, _ := v.([]any)
+	return slices.ContainsFunc(list, func(e any) bool { _, ok := e.(identity.Ref); return ok })
+}
+
+// union is a list with the values of both, those of the first before.
+func union(a, b any) any {
+	var out []any
+	for _, v := range []any{a, b} {
+		switch v := v.(type) {
+		case nil:
+		case []any:
+			out = append(out, v...)
+		default:
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // Doubt forgets the values that changes wanted to set, after a write of which nobody knows whether it took effect: they
 // are sent again whatever they are then. What was to be cleared stays, so that it is cleared again.
 func (c *Current) Doubt(changes []connector.Change) {
 	for _, ch := range changes {
-		if ch.Op == connector.Set {
+		switch ch.Op {
+		case connector.Set:
 			delete(c.Values, ch.Attr)
 			delete(c.Refs, ch.Attr)
+		case connector.Clear, connector.Add, connector.Remove: // done again, which does no harm
 		}
 	}
 }

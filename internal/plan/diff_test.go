@@ -24,6 +24,15 @@ func TestDiffOfOneAttribute(t *testing.T) {
 	cleared := func(attr string, old any) *connector.Change {
 		return &connector.Change{Attr: attr, Op: connector.Clear, Old: old}
 	}
+	add := func(attr string, old any, fresh ...any) *connector.Change {
+		return &connector.Change{Attr: attr, Op: connector.Add, Old: old, New: fresh}
+	}
+	flowType := func(name string, apply mapping.Apply) mapping.Attribute {
+		a := from(name)
+		a.Apply = apply
+		return a
+	}
+	nullable := func(a mapping.Attribute) mapping.Attribute { a.FlowNull = true; return a }
 	tests := []struct {
 		name     string
 		attr     mapping.Attribute
@@ -84,6 +93,22 @@ func TestDiffOfOneAttribute(t *testing.T) {
 		{"false is a first value", from("active"), nil, false, set("active", nil, false), set("active", nil, false)},
 		{"false over true", from("active"), true, false, set("active", true, false), set("active", true, false)},
 
+		{"AttributeAddOnly fills what is empty, engine.R59", flowType("displayName", mapping.AttributeAddOnly), nil, "Ada", set("displayName", nil, "Ada"), set("displayName", nil, "Ada")},
+		{"AttributeAddOnly leaves a value alone, engine.R59", flowType("displayName", mapping.AttributeAddOnly), "Ada", "Eve", nil, nil},
+		{"AttributeAddOnly leaves several values alone, engine.R59", flowType("tags", mapping.AttributeAddOnly), []any{"a"}, []any{"b"}, nil, nil},
+		{"AttributeAddOnly clears nothing, engine.R59", nullable(flowType("displayName", mapping.AttributeAddOnly)), "Ada", nil, nil, nil},
+		{"ValueAddOnly writes another value, engine.R59", flowType("displayName", mapping.ValueAddOnly), "Ada", "Eve", set("displayName", "Ada", "Eve"), set("displayName", "Ada", "Eve")},
+		{"ValueAddOnly takes no value away, engine.R59", nullable(flowType("displayName", mapping.ValueAddOnly)), "Ada", nil, nil, nil},
+		{"ValueAddOnly takes no value away for empty text, engine.R59", flowType("displayName", mapping.ValueAddOnly), "Ada", "", nil, nil},
+		{"ValueAddOnly adds to several values, engine.R59", flowType("tags", mapping.ValueAddOnly), []any{"a"}, []any{"b", "a", "b"}, add("tags", []any{"a"}, "b"), add("tags", []any{"a"}, "b")},
+		{"MultiValueAddOnly adds new values, engine.R59", flowType("tags", mapping.MultiValueAddOnly), []any{"a", "x"}, []any{"b", "a"}, add("tags", []any{"a", "x"}, "b"), add("tags", []any{"a", "x"}, "b")},
+		{"MultiValueAddOnly takes no value away, engine.R59", flowType("tags", mapping.MultiValueAddOnly), []any{"a", "b"}, []any{"b"}, nil, nil},
+		{"MultiValueAddOnly adds to the one value that a target shows", flowType("tags", mapping.MultiValueAddOnly), "a", []any{"a", "b"}, add("tags", "a", "b"), add("tags", "a", "b")},
+		{"MultiValueAddOnly adds first values", flowType("tags", mapping.MultiValueAddOnly), nil, []any{"a"}, add("tags", nil, "a"), add("tags", nil, "a")},
+		{"MultiValueAddOnly knows a value in another case where case does not count", flowType("aliases", mapping.MultiValueAddOnly), []any{"A"}, []any{"a"}, nil, nil},
+		{"roles are added and not taken away, engine.R73", mapping.Attribute{Target: "tags", Expression: "AppRoleAssignmentsComplex([appRoleAssignments])"}, []any{"a"}, []any{"b"}, add("tags", []any{"a"}, "b"), add("tags", []any{"a"}, "b")},
+		{"roles are replaced, engine.R73", mapping.Attribute{Target: "tags", Expression: "AssertiveAppRoleAssignmentsComplex([appRoleAssignments])"}, []any{"a"}, []any{"b"}, set("tags", []any{"a"}, []any{"b"}), set("tags", []any{"a"}, []any{"b"})},
+
 		{"an ignored mapping does nothing, expressions section 8", flowing("displayName"), "Ada", ignored{}, nil, nil},
 		{"a reference is not compared here", mapping.Attribute{Target: "manager", Reference: "[manager]", FlowNull: true}, "7", nil, nil, nil},
 	}
@@ -128,6 +153,36 @@ func TestDiffKeepsTheOrderOfTheMappings(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]any{"displayName": "Eve", "code": "7", "active": true}, cur.Values); diff != "" {
 		t.Errorf("merged (-want +got):\n%s", diff)
+	}
+}
+
+func TestAddedValuesAreRemembered(t *testing.T) { // engine.R59
+	set := compile(t, mapping.Attribute{Target: "tags", Expression: "[tags]", Apply: mapping.MultiValueAddOnly})
+	cur := &Current{Values: map[string]any{"tags": []any{"a"}}}
+	cur.Merge(Diff(set, values([]any{"b"}), cur))
+	if diff := cmp.Diff(map[string]any{"tags": []any{"a", "b"}}, cur.Values); diff != "" {
+		t.Errorf("merged (-want +got):\n%s", diff)
+	}
+	if again := Diff(set, values([]any{"b"}), cur); again != nil {
+		t.Errorf("after the changes there are more: %v", again)
+	}
+}
+
+func TestValuesThatAlwaysFlow(t *testing.T) { // engine.R60
+	always := func(a mapping.Attribute) mapping.Attribute { a.FlowBehavior = mapping.FlowAlways; return a }
+	onCreate, once := always(from("level")), always(from("active"))
+	onCreate.Apply, once.Apply = mapping.OnCreate, mapping.AttributeAddOnly
+	set := compile(t, from("displayName"), always(from("code")), always(from("nickName")), onCreate, once, always(from("tags")))
+	should := values("Eve", "7", nil, int64(3), true, []any{"a"})
+	cur := &Current{Values: map[string]any{"displayName": "Ada", "code": "7", "active": false, "tags": []any{"b"}}}
+	changes := Diff(set, should, cur)
+	want := []connector.Change{{Attr: "code", Op: connector.Set, Old: "7", New: "7"}}
+	if diff := cmp.Diff(want, Carry(set, should, cur, changes)); diff != "" {
+		t.Errorf("Carry, beside %v (-want +got):\n%s", changes, diff)
+	}
+	cur.Merge(changes)
+	if again := Diff(set, should, cur); again != nil {
+		t.Errorf("what always flows causes an update: %v", again)
 	}
 }
 

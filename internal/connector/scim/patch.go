@@ -46,6 +46,14 @@ func (c *Client) operations(k *kind, u connector.Update) ([]operation, error) {
 		case connector.Clear:
 			rest = append(rest, operation{Operation: scim.Operation{Op: c.spell(scim.OpRemove), Path: c.clearPath(a)}, attr: a})
 		case connector.Add:
+			if !a.members { // values of another list, which the target merges into what it has
+				op, err := c.set(k, a, connector.Change{Attr: ch.Attr, Op: ch.Op, New: ch.New}, u.Anchor)
+				if err != nil {
+					return nil, err
+				}
+				rest = append(rest, op)
+				continue
+			}
 			rest = append(rest, operation{Operation: scim.Operation{Op: c.spell(scim.OpAdd), Path: a.text, Value: c.memberList(ch.New)}, attr: a})
 		case connector.Remove:
 			rest = append(rest, c.removals(a, ch.New)...)
