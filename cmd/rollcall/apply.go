@@ -70,7 +70,10 @@ func (s *state) apply(ctx context.Context, c *cli, f *appfile.File, note string)
 		return applied{}, err
 	}
 	result.Job, err = s.Store.UpdateJob(ctx, result.Job.ID, func(j *store.Job) error { j.FileHash = f.Hash; return nil })
-	return result, err
+	if err != nil {
+		return result, err
+	}
+	return result, s.noteOverlap(ctx, c, result.Job.ID, f.Job)
 }
 
 // author names who runs the program, for saved versions.

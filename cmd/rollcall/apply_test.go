@@ -109,7 +109,7 @@ func TestApplyAgainRepairsWhatAnEndInBetweenLeftUndone(t *testing.T) {
 	}
 }
 
-func TestApplyKnowsWhatMakesTheNextCycleInitial(t *testing.T) { // design D14
+func TestApplyKnowsWhatMakesTheNextCycleInitial(t *testing.T) { // design D14; engine.R8, R11, R158
 	c, s, file := testState(t)
 	first := applyNow(t, c, s, file)
 	_, err := s.Store.UpdateJob(t.Context(), first.Job.ID, func(j *store.Job) error { j.InitialDue = false; return nil })

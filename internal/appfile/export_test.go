@@ -19,6 +19,7 @@ import (
 )
 
 // TestExportLoadsBack makes jobs of every shape an app file can have, writes them, and reads them back.
+// TestExportLoadsBack: an export is a whole job, which another installation can take (engine.R157, R160).
 func TestExportLoadsBack(t *testing.T) {
 	opts := testOptions()
 	rapid.Check(t, func(t *rapid.T) {

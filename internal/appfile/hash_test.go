@@ -21,6 +21,8 @@ rules:
       - {target: title, expression: 'Join(" ", [a], [b])'}
 `
 
+// TestHashes: what changes who is in scope or what flows makes the next cycle initial (engine.R11, R41, R75), and what
+// does not, does not (design D14).
 func TestHashes(t *testing.T) {
 	tests := []struct {
 		name, old, new    string

@@ -73,8 +73,8 @@ func TestOneObjectThatFailsDelaysOnlyItself(t *testing.T) { // engine.R102, I7
 }
 
 // TestRetries: permanent failures are retried after 6, 12, 24 hours and then daily, transient ones in the next three
-// cycles first, both at once when a person asks or when the object changed, and neither after 28 days (engine.R103,
-// design D17).
+// cycles first, both at once when a person asks or when the object changed, and neither after 28 days (engine.R103, R104,
+// R105, design D17).
 func TestRetries(t *testing.T) {
 	scheduled := engine.Options{}
 	setUp := func(t *testing.T, feed bool, err error) (*world, *atomic.Int64) {

@@ -73,13 +73,13 @@ func TestBrownField(t *testing.T) { // engine.R51, R55, R57
 				t.Errorf("a forced initial cycle wrote although nothing had changed (I4): %s", show(got))
 			}
 			if len(w.target.Objects(identity.User)) != 2 {
-				t.Error("an account without a source object was touched (engine.R57)")
+				t.Error("an account without a source object was touched (engine.R57, R165)")
 			}
 		})
 	}
 }
 
-func TestMatchingByPriority(t *testing.T) { // engine.R47, R50, R51
+func TestMatchingByPriority(t *testing.T) { // engine.R47, R48, R50, R51
 	for _, c := range []struct {
 		name     string
 		accounts []*identity.Object

@@ -89,7 +89,7 @@ func TestValidate(t *testing.T) {
 			"rules[0].enabled: error: rule users cannot be switched off: users are what a job is about",
 			"rules: error: no rule is enabled, so the job would do nothing"}},
 		{"the groups rule may be disabled (engine.R5)", func(j *Job) { j.Rules[1].Enabled = false }, nil},
-		{"scope assigned needs the directory (design 6.2)", func(j *Job) { j.Source.Connector = "csv"; j.Settings.Trigger = TriggerInterval }, []string{
+		{"scope assigned needs the directory (design 6.2, engine.R33)", func(j *Job) { j.Source.Connector = "csv"; j.Settings.Trigger = TriggerInterval }, []string{
 			"settings.scope: error: scope assigned needs the directory as source; the source csv knows no assignments"}},
 		{"assignments need the directory", func(j *Job) {
 			j.Source.Connector = "csv"
@@ -185,7 +185,7 @@ func TestValidate(t *testing.T) {
 			`rules[0].attributes[4].apply: error: unknown value "never"`}},
 		{"a rule needs a joining attribute (engine.R47)", func(j *Job) { user(j).Attributes[0].Match = 0 }, []string{
 			"rules[0].attributes: error: rule users has no joining attribute, so it could find no account"}},
-		{"priorities differ", func(j *Job) { user(j).Attributes[2].Match = 1 }, []string{
+		{"priorities differ (engine.R53)", func(j *Job) { user(j).Attributes[2].Match = 1 }, []string{
 			`rules[0].attributes[2].match: error: userName and emails[type eq "work"].value have the same matching priority 1`,
 			`rules[0].attributes[2].match: error: the target cannot search for emails[type eq "work"].value`}},
 		{"a priority is positive", func(j *Job) { user(j).Attributes[2].Match = -1 }, []string{
@@ -222,6 +222,15 @@ func TestValidate(t *testing.T) {
 			user(j).Attributes = user(j).Attributes[:1]
 			user(j).Actions = Actions{Delete: true}
 		}, nil},
+		{"groups within groups are flattened from the directory (engine.R99)", func(j *Job) { j.Rules[1].Nested = NestedFlatten }, nil},
+		{"what is nested is checked (engine.R99)", func(j *Job) { user(j).Nested, j.Rules[1].Nested = NestedFlatten, "deep" }, []string{
+			"rules[0].nested: error: rule users maps no members that could be flattened",
+			`rules[1].nested: error: unknown value "deep"`}},
+		{"only the directory knows groups within groups (engine.R99)", func(j *Job) {
+			j.Source.Connector = "csv"
+			j.Settings.Scope, j.Settings.Trigger = ScopeAll, TriggerInterval
+			j.Rules[1].Nested = NestedFlatten
+		}, []string{"rules[1].nested: error: only the directory knows groups within groups; the source is csv"}},
 		{"a flow type is for what it can be for (engine.R59)", func(j *Job) {
 			add(mapping.Attribute{Target: "title", Expression: "[jobTitle]", Apply: mapping.MultiValueAddOnly})(j)
 			add(mapping.Attribute{Target: "roles", Expression: "[jobTitle]", Apply: mapping.MultiValueAddOnly})(j)

@@ -24,7 +24,7 @@ func compiled(t *testing.T, f Filter) *Program {
 	return p
 }
 
-func TestClauses(t *testing.T) {
+func TestClauses(t *testing.T) { // engine.R43, R45
 	when := time.Date(2025, 7, 30, 9, 5, 0, 0, time.UTC)
 	for _, tc := range []struct {
 		name   string
@@ -253,7 +253,7 @@ func TestErrorsOfPatterns(t *testing.T) {
 	}
 }
 
-func TestWarnings(t *testing.T) {
+func TestWarnings(t *testing.T) { // engine.R44
 	p := compiled(t, Filter{Groups: []Group{
 		{Clauses: []Clause{{"department", "IS NULL", nil}, {"manager", "EQUALS", []string{"u1"}}}},
 		{Clauses: []Clause{{"UserType", "EQUALS", []string{"Member"}}}},

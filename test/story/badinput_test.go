@@ -87,7 +87,7 @@ func TestAFileThatCannotBeTrustedIsRefusedWhole(t *testing.T) {
 		file  string
 		words []string // in the message
 	}{
-		{"a key occurs twice", next + lines[7], []string{"AW0007", fmt.Sprintf("lines 8 and %d", len(lines)+1)}},
+		{"a key occurs twice (engine.R1)", next + lines[7], []string{"AW0007", fmt.Sprintf("lines 8 and %d", len(lines)+1)}},
 		{"the key column is missing", strings.Replace(next, "employee_id,", "number,", 1), []string{"people.csv", "employee_id"}},
 		{"a mapped column is missing", strings.Replace(next, ",job_title,", ",occupation,", 1), []string{"people.csv", "job_title"}},
 		{"a row has no key", strings.Replace(next, "\nAW0100,", "\n,", 1), []string{"line 101", "employee_id"}},

@@ -74,6 +74,7 @@ func checkFindNone(ctx context.Context, s Subject) error {
 	return nil
 }
 
+// checkFindOne: values with quotes, letters of other languages and so on find their object (engine.R54).
 func checkFindOne(ctx context.Context, s Subject) error {
 	anchors := map[string]string{}
 	for i, text := range nasty {

@@ -19,7 +19,7 @@ func jobChecks() []Check {
 		{"an update keeps id, epoch and hold, and a failed one changes nothing", jobUpdate},
 		{"updates at the same time all take effect", jobUpdatesRace},
 		{"a deleted job takes all its state and log along, and no other's", jobDelete},
-		{"versions come newest first, and a number is used once", versions},
+		{"versions come newest first, and a number is used once (engine.R160)", versions},
 	}
 }
 

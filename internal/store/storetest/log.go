@@ -12,7 +12,7 @@ import (
 
 func logChecks() []Check {
 	return []Check{
-		{"log records are filtered by every field of a query (engine.R145)", logFilters},
+		{"log records are filtered by every field of a query (engine.R145, R151)", logFilters},
 		{"log records come in pages, newest or oldest first", logPages},
 		{"pruning removes what is older, and nothing else", logPrune},
 	}
