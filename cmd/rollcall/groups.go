@@ -22,7 +22,7 @@ func newGroupsCommand(c *cli) *cobra.Command {
 'rollcall users' takes it, or a group; where both are called the same, write user:NAME or group:NAME.`,
 		GroupID: groupDirectory,
 	},
-		groupsList(c), groupsShow(c), groupsCreate(c), groupsSet(c), groupsDelete(c), groupsRestore(c), groupsMembers(c, true), groupsMembers(c, false))
+		groupsList(c), groupsShow(c), groupsCreate(c), groupsSet(c), groupsDelete(c), groupsRestore(c), groupsMembers(c, true), groupsMembers(c, false), groupsRule(c))
 }
 
 func groupsList(c *cli) *cobra.Command {
@@ -102,10 +102,21 @@ func showGroup(ctx context.Context, c *cli, s *state, key string) error {
 	if err != nil {
 		return err
 	}
+	rule, byRule, err := s.Dir.Rule(ctx, e.Anchor)
+	if err != nil {
+		return err
+	}
 	if c.json() {
-		return view.JSON(c.Out, append(entryDocument(e), field{"members", members}, field{"assignments", assigned}))
+		doc := entryDocument(e)
+		if byRule {
+			doc = append(doc, field{"membershipRule", rule})
+		}
+		return view.JSON(c.Out, append(doc, field{"members", members}, field{"assignments", assigned}))
 	}
 	t := attributeTable(e, nil)
+	if byRule {
+		t.Add("rule", rule.Text())
+	}
 	for _, a := range assigned {
 		t.Add("assigned to", a.text())
 	}

@@ -174,7 +174,7 @@ func TestEveryKeyOfTheDesign(t *testing.T) {
 				},
 			},
 			{
-				Name: "groups", From: "Group", To: "Group", Enabled: true, Actions: all,
+				Name: "groups", From: "Group", To: "Group", Enabled: true, Actions: all, Nested: job.NestedFlatten,
 				Attributes: []mapping.Attribute{
 					{Target: "displayName", Expression: "[displayName]", Match: 1},
 					{Target: "members", Reference: "[members]"},

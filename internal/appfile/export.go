@@ -305,6 +305,7 @@ func ruleNode(r job.Rule) *yaml.Node {
 	if f := filterNode(r.Filter); f != nil {
 		put(n, "filter", f, "")
 	}
+	putText(n, "nested", r.Nested)
 	attributes := &yaml.Node{Kind: yaml.SequenceNode}
 	for _, a := range r.Attributes {
 		attributes.Content = append(attributes.Content, attributeNode(a))

@@ -66,8 +66,9 @@ func mappingHash(j job.Job) string {
 		Rules      []rule
 	}{Scope: j.Settings.Scope, RegexMatch: j.Settings.RegexMatch}
 	for _, r := range j.Rules {
-		attributes := make([]mapping.Attribute, len(r.Attributes))
-		for i, a := range r.Attributes {
+		mappings := r.Mappings()
+		attributes := make([]mapping.Attribute, len(mappings))
+		for i, a := range mappings {
 			a.Expression, a.Reference = canonical(a.Expression), canonical(a.Reference)
 			attributes[i] = a
 		}

@@ -22,7 +22,7 @@ func (d *decoder) rules(doc *node) []job.Rule {
 
 func (d *decoder) rule(n *node, path string) job.Rule {
 	var r job.Rule
-	if !d.keys(n, path, "name", "from", "to", "enabled", "actions", "filter", "attributes") {
+	if !d.keys(n, path, "name", "from", "to", "enabled", "actions", "filter", "nested", "attributes") {
 		return r
 	}
 	r.Name = d.text(n, path, "name", "users")
@@ -32,6 +32,9 @@ func (d *decoder) rule(n *node, path string) job.Rule {
 	r.Actions = d.actions(n, path)
 	if f := n.get("filter"); f != nil {
 		r.Filter = d.filter(f, join(path, "filter"))
+	}
+	if r.Nested = d.text(n, path, "nested", job.NestedFlatten); r.Nested == job.NestedIgnore {
+		r.Nested = "" // the same thing, in one form
 	}
 	for i, a := range d.items(n, path, "attributes", `[{target: userName, expression: "[mail]", match: 1}]`) {
 		r.Attributes = append(r.Attributes, d.attribute(a, fmt.Sprintf("%s.attributes[%d]", path, i)))

@@ -23,6 +23,9 @@ const (
 	SecurityEnabled   = "securityEnabled" // of groups; default true; without it an assignment counts for nobody (engine.R30)
 	Manager           = "manager"         // of users; a Ref to a user
 	Members           = "members"         // of groups; Refs to users and groups
+
+	// TransitiveMembers are the users in a group and in the groups within it, at any depth; they can only be read.
+	TransitiveMembers = "transitiveMembers"
 )
 
 // ExtensionPrefix starts the names of an organisation's own attributes. They need no definition: the first value that
@@ -101,6 +104,7 @@ func groupAttributes() []definition {
 	return []definition{
 		required(folded(DisplayName)), about("description"), folded("mailNickname"), folded("mail"), flag(SecurityEnabled),
 		{Attribute: schema.Attribute{Name: Members, Type: schema.Reference, MultiValued: true, References: identity.User}},
+		{Attribute: schema.Attribute{Name: TransitiveMembers, Type: schema.Reference, MultiValued: true, References: identity.User, ReadOnly: true}},
 	}
 }
 

@@ -142,16 +142,25 @@ func (t *Tx) hide(verb string, kind identity.Kind, id string, hidden bool) (err 
 			return fmt.Errorf("%s: %w", op, err)
 		}
 	}
-	if kind == identity.Group {
-		if err := t.moveEntitled(id); err != nil {
-			return fmt.Errorf("%s: %w", op, err)
-		}
+	switch {
+	case kind == identity.Group:
+		err = t.moveEntitled(id)
+	case hidden: // back: rules may have changed meanwhile
+		err = t.place(c, o)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", op, err)
 	}
 	return nil
 }
 
-// moveGroupsOf moves on the groups whose list of members shows somebody, or does so no longer.
-const moveGroupsOf = `UPDATE dir_object SET seq = $1 WHERE kind = 'Group' AND id IN (SELECT group_id FROM dir_member WHERE member_id = $2)`
+// moveGroupsOf moves on the groups whose list of members shows somebody, or does so no longer, and the groups that those
+// are in, whose members at any depth they are.
+const moveGroupsOf = `UPDATE dir_object SET seq = $1 WHERE kind = 'Group' AND id IN (
+	WITH RECURSIVE up (id) AS (
+		SELECT group_id FROM dir_member WHERE member_id = $2
+		UNION SELECT m.group_id FROM up JOIN dir_member m ON m.member_id = up.id)
+	SELECT id FROM up)`
 
 // dropManager takes a manager from all reports, the next reads them. The second condition says nothing new; the partial
 // index is not used without it.
@@ -187,6 +196,7 @@ func (t *Tx) Purge(kind identity.Kind, id string) (err error) {
 		{moveGroupsOf, []any{t.seq, id}},
 		{`DELETE FROM dir_member WHERE member_id = $1`, []any{id}},
 		{`DELETE FROM dir_member WHERE group_id = $1`, []any{id}},
+		{`DELETE FROM dir_group_rule WHERE group_id = $1`, []any{id}},
 		{dropManager, []any{id, t.seq}},
 		{`DELETE FROM dir_assignment WHERE principal = $1`, []any{id}},
 		{`DELETE FROM dir_object WHERE kind = $1 AND id = $2`, []any{kind, id}},

@@ -32,6 +32,8 @@ type Directory struct {
 	users  *catalogue
 	groups *catalogue
 	writes committer
+
+	programs programs // of groups by rule
 }
 
 // New returns the directory kept in db, which must have been migrated.
@@ -132,6 +134,7 @@ type Tx struct {
 	wrote    int   // statements that changed something
 	broken   bool  // an operation gave up after it had written
 	known    map[extension]bool
+	rules    []groupRule // in force; nil until they are read
 }
 
 type extension struct {

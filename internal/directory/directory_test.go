@@ -327,7 +327,7 @@ func TestDeletedObjectsAreRestoredOrPurgedAfterThirtyDays(t *testing.T) {
 		_, _, err := w.Assign(w.ctx(), "app", user(boss), "")
 		w.must(err)
 
-		w.same("delete moves the user and the groups", set(boss, team), w.moved(func() { w.must(w.DeleteUser(w.ctx(), boss)) }))
+		w.same("delete moves the user and the groups", set(boss, team, outer), w.moved(func() { w.must(w.DeleteUser(w.ctx(), boss)) }))
 		members, err := w.Members(w.ctx(), team)
 		w.must(err)
 		w.same("a deleted member does not show", []identity.Ref{user(report)}, members)
@@ -336,7 +336,7 @@ func TestDeletedObjectsAreRestoredOrPurgedAfterThirtyDays(t *testing.T) {
 		if !e.SoftDeleted || !e.Deleted.Equal(begin) {
 			w.T.Errorf("deleted: %+v", e)
 		}
-		w.same("restore moves them again", set(boss, team), w.moved(func() { w.must(w.RestoreUser(w.ctx(), boss)) }))
+		w.same("restore moves them again", set(boss, team, outer), w.moved(func() { w.must(w.RestoreUser(w.ctx(), boss)) }))
 		members, err = w.Members(w.ctx(), team)
 		w.must(err)
 		w.same("members are back", []identity.Ref{user(boss), user(report)}, members)
@@ -347,7 +347,7 @@ func TestDeletedObjectsAreRestoredOrPurgedAfterThirtyDays(t *testing.T) {
 			w.T.Errorf("before the time is over %d were purged, %v", n, err)
 		}
 		w.later(time.Microsecond)
-		w.same("purge leaves a tombstone, and moves groups and reports", set("gone "+boss, team, report), w.moved(func() {
+		w.same("purge leaves a tombstone, and moves groups and reports", set("gone "+boss, team, outer, report), w.moved(func() {
 			n, err := w.Purge(w.ctx(), w.now)
 			w.must(err)
 			w.same("purged", 1, n)
@@ -396,7 +396,7 @@ func TestFeedDeliversWhomAChangeConcerns(t *testing.T) {
 			{"the same value again", func() error { _, err := w.UpdateUser(w.ctx(), a, attrs("jobTitle", "x", "mail", nil)); return err }, set()},
 			{"a manager", func() error { return w.SetManager(w.ctx(), a, b) }, set(a)},
 			{"no manager", func() error { return w.SetManager(w.ctx(), a, "") }, set(a)},
-			{"a member of a group that is not assigned", func() error { return w.AddMembers(w.ctx(), plain, user(b), user(a)) }, set(plain)},
+			{"a member of a group that is not assigned, and the group that this one is in", func() error { return w.AddMembers(w.ctx(), plain, user(b), user(a)) }, set(plain, assigned)},
 			{"a member who is one already", func() error { return w.AddMembers(w.ctx(), plain, user(b)) }, set()},
 			{"removing who is none", func() error { return w.RemoveMembers(w.ctx(), plain, user(c)) }, set()},
 			{"assigning a group concerns its direct user members (engine.R29)", func() (err error) {

@@ -201,6 +201,7 @@ type projection struct {
 	active   int            // positions of what is not in the document, -1 when not wanted
 	manager  int
 	members  int
+	within   int // of TransitiveMembers
 	size     int
 	entitler *entitler // nil when no application is asked for
 	dec      *decoder
@@ -217,7 +218,7 @@ func (d *Directory) projection(ctx context.Context, req connector.ReadRequest, a
 		return nil, err
 	}
 	p := &projection{dir: d, c: c, kind: req.Kind, names: req.Attrs, slots: make(map[string]int, len(req.Attrs)),
-		active: -1, manager: -1, members: -1, size: pageSize, dec: newDecoder()}
+		active: -1, manager: -1, members: -1, within: -1, size: pageSize, dec: newDecoder()}
 	for i, name := range req.Attrs {
 		switch name {
 		case c.active:
@@ -226,6 +227,8 @@ func (d *Directory) projection(ctx context.Context, req connector.ReadRequest, a
 			p.manager = i
 		case Members:
 			p.members, p.size = i, groupPageSize
+		case TransitiveMembers:
+			p.within, p.size = i, groupPageSize
 		default:
 			p.slots[name] = i
 		}
@@ -279,6 +282,11 @@ func (p *projection) fill(ctx context.Context, page []*identity.Object, ordered 
 	}
 	if p.members >= 0 {
 		if err := p.fillMembers(ctx, page, ordered); err != nil {
+			return err
+		}
+	}
+	if p.within >= 0 {
+		if err := p.fillWithin(ctx, page); err != nil {
 			return err
 		}
 	}
@@ -350,4 +358,41 @@ func (p *projection) fillMembers(ctx context.Context, page []*identity.Object, o
 		}
 	}
 	return err
+}
+
+// fillWithin gives groups the users in them and in the groups within them, each once. Groups that contain each other
+// have the same users.
+func (p *projection) fillWithin(ctx context.Context, page []*identity.Object) error {
+	query := `WITH RECURSIVE tree (root, id) AS (
+			SELECT id, id FROM dir_object WHERE kind = 'Group' AND id IN ` + placeholders(1, len(page)) + `
+			UNION SELECT tree.root, m.member_id FROM tree JOIN dir_member m ON m.group_id = tree.id
+			WHERE m.member_kind = 'Group' AND m.hidden = 0)
+		SELECT DISTINCT tree.root, m.member_id FROM tree JOIN dir_member m ON m.group_id = tree.id
+		WHERE m.member_kind = 'User' AND m.hidden = 0 ORDER BY tree.root, m.member_id`
+	args := make([]any, len(page))
+	for i, o := range page {
+		args[i] = o.Anchor
+	}
+	rows, err := p.dir.db.Read().QueryContext(ctx, query, args...)
+	if err != nil {
+		return fmt.Errorf("directory: read members of groups within groups: %w", err)
+	}
+	defer rows.Close()
+	lists := make(map[string][]any, len(page))
+	for rows.Next() {
+		var root, user string
+		if err := rows.Scan(&root, &user); err != nil {
+			return fmt.Errorf("directory: read members of groups within groups: %w", err)
+		}
+		lists[root] = append(lists[root], identity.Ref{Kind: identity.User, Anchor: user})
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("directory: read members of groups within groups: %w", err)
+	}
+	for _, o := range page {
+		if l := lists[o.Anchor]; l != nil {
+			o.Attrs[p.within].Value = l
+		}
+	}
+	return nil
 }

@@ -94,7 +94,7 @@ func (t *Tx) changeMembers(o *object) (moved bool, err error) {
 	if err := t.addMembers(o.id, added); err != nil {
 		return false, err
 	}
-	if err := t.move(identity.Group, o.id); err != nil {
+	if err := t.moveGroups(o.id); err != nil {
 		return false, err
 	}
 	// Those who came or went have another entitlement if the group is assigned anywhere.

@@ -225,7 +225,7 @@ func (d *Directory) Find(ctx context.Context, kind identity.Kind, attr, value st
 		return d.entries(ctx, c, `name_key = $2 AND deleted = 0`, limit, def.key(value))
 	case attr == Manager:
 		return d.entries(ctx, c, `manager = $2 AND manager <> '' AND deleted = 0`, limit, value)
-	case attr == Members:
+	case attr == Members, attr == TransitiveMembers:
 		return nil, invalid(op, codeUnknownAttr, "groups cannot be looked up by their members", "match on an attribute with a single value")
 	case !def.described:
 		return d.entries(ctx, c, `deleted = 0 AND id IN (SELECT id FROM dir_value WHERE kind = $1 AND attr = '`+attr+`' AND value = $2)`, limit, def.key(value))

@@ -123,6 +123,9 @@ func (t *Tx) Change(kind identity.Kind, id string, changes []connector.Change) (
 	if err := t.apply(c, op, next, changes); err != nil {
 		return Entry{}, err
 	}
+	if err := t.computed(op, next); err != nil {
+		return Entry{}, err
+	}
 	if err := t.complete(c, op, next); err != nil {
 		return Entry{}, err
 	}
@@ -203,6 +206,9 @@ func (t *Tx) apply(c *catalogue, op string, o *object, changes []connector.Chang
 	}
 	for _, ch := range changes {
 		d, _ := c.definition(ch.Attr)
+		if d.ReadOnly {
+			return invalid(op, codeInvalidSyntax, d.Name+" can only be read", "change "+Members+", or the groups within")
+		}
 		value := ch.New
 		if ch.Op == connector.Clear {
 			value = nil
@@ -369,6 +375,9 @@ func (t *Tx) insert(c *catalogue, o *object) error {
 	if err := t.learn(c, o.attrs); err != nil {
 		return err
 	}
+	if err := t.place(c, o); err != nil {
+		return err
+	}
 	if len(o.add) == 0 {
 		return nil
 	}
@@ -390,6 +399,9 @@ func (t *Tx) replace(c *catalogue, old, next *object) error {
 			return err
 		}
 		if err := t.learn(c, next.attrs); err != nil {
+			return err
+		}
+		if err := t.place(c, next); err != nil {
 			return err
 		}
 	}

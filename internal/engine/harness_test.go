@@ -42,6 +42,7 @@ type world struct {
 	jobID   string
 	holder  string
 	earlier map[int64]job.Job // the job as its versions were saved, for those that can still be opened
+	other   connector.Source // in place of source; nil for none
 
 	mu     sync.Mutex
 	time   time.Time
@@ -236,6 +237,9 @@ func (w *world) subject() engine.Subject {
 	s := engine.Subject{Job: j, Def: w.def, Source: withoutFeed{w.source}, Target: w.target, TargetSchema: w.cfg.target(nil), Meter: w.meter, SourceName: "people", TargetName: "app"}
 	if w.cfg.feed {
 		s.Source = w.source
+	}
+	if w.other != nil {
+		s.Source = w.other
 	}
 	s.Earlier = func(_ context.Context, version int64) (engine.Subject, error) {
 		def, ok := w.earlier[version]

@@ -73,7 +73,7 @@ func compileRules(s Subject) ([]*rule, error) {
 			continue
 		}
 		to, _ := s.TargetSchema.Object(def.To)
-		set, err := mapping.Compile(def.Attributes, to)
+		set, err := mapping.Compile(def.Mappings(), to)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("rule %s: %w", def.Name, err))
 			continue

@@ -2,6 +2,7 @@ package job
 
 import (
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/rollcall-id/rollcall/internal/identity"
@@ -112,7 +113,35 @@ type Rule struct {
 	Enabled    bool
 	Actions    Actions
 	Filter     scope.Filter
+	Nested     string // what becomes of groups within groups: "" or "ignore", or "flatten" (engine.R99)
 	Attributes []mapping.Attribute
+}
+
+// What a rule makes of groups that are members of groups (engine.R99).
+const (
+	NestedIgnore  = "ignore"  // they are left out, with their members
+	NestedFlatten = "flatten" // the users in them, at any depth, are members
+)
+
+// The source attributes that list the members of a group: direct ones, and with those of the groups within.
+const (
+	membersAttribute = "members"
+	withinAttribute  = "transitiveMembers"
+)
+
+// Mappings are the rule's attribute mappings as they are carried out: with groups within groups flattened where the
+// rule says so.
+func (r *Rule) Mappings() []mapping.Attribute {
+	if r.Nested != NestedFlatten {
+		return r.Attributes
+	}
+	out := slices.Clone(r.Attributes)
+	for i := range out {
+		if out[i].Reference != "" && isDirect(out[i].Reference, membersAttribute) {
+			out[i].Reference = "[" + withinAttribute + "]"
+		}
+	}
+	return out
 }
 
 // Actions are the actions a rule may take (engine.R76). Disable and enable are updates.

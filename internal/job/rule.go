@@ -68,6 +68,7 @@ func (v *validator) rule(path string, r *Rule) {
 		}
 	}
 	c.filter()
+	c.nested()
 	if len(r.Attributes) == 0 {
 		c.errorf(path+".attributes", `{target: userName, expression: "[userPrincipalName]", match: 1}`,
 			"%s maps no attribute", c.label)
@@ -77,6 +78,25 @@ func (v *validator) rule(path string, r *Rule) {
 		c.attribute(fmt.Sprintf("%s.attributes[%d]", path, i), &r.Attributes[i])
 	}
 	c.whole()
+}
+
+// nested checks what the rule says about groups within groups (engine.R99).
+func (c *ruleCheck) nested() {
+	path := c.path + ".nested"
+	switch c.rule.Nested {
+	case "", NestedIgnore:
+		return
+	case NestedFlatten:
+	default:
+		c.errorf(path, "ignore or flatten", "unknown value %q", c.rule.Nested)
+		return
+	}
+	switch {
+	case c.job.Source.Connector != Directory:
+		c.errorf(path, "nested: ignore", "only the directory knows groups within groups; the source is %s", c.job.Source.Connector)
+	case slices.EqualFunc(c.rule.Mappings(), c.rule.Attributes, func(a, b mapping.Attribute) bool { return a.Reference == b.Reference }):
+		c.errorf(path, `{target: members, reference: "[members]"}`, "%s maps no members that could be flattened", c.label)
+	}
 }
 
 func (c *ruleCheck) isUsers() bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -155,9 +156,10 @@ func TestSourceKeepsTheContract(t *testing.T) {
 				return conntest.SourceCase{
 					Source: connected.NewSource(d, connector.Env{Job: "job-1"}), Kind: identity.Group, Attrs: []string{"displayName", "members"}, Want: want,
 					Change: func(ctx context.Context) (*identity.Object, error) {
-						err := d.RemoveMembers(ctx, team.Anchor, user(ada.Anchor))
-						return &identity.Object{Kind: identity.Group, Anchor: team.Anchor, Assignment: &identity.Assignment{Assigned: true},
-							Attrs: attrs("displayName", "Team", "members", []any{user(bob.Anchor)})}, err
+						nested := want[slices.IndexFunc(want, func(o *identity.Object) bool { return o.Text("displayName") == "Nested" })]
+						err := d.AddMembers(ctx, nested.Anchor, user(bob.Anchor)) // which is in no other group that would change with it
+						return &identity.Object{Kind: identity.Group, Anchor: nested.Anchor, Assignment: &identity.Assignment{},
+							Attrs: attrs("displayName", "Nested", "members", []any{user(bob.Anchor), identity.Ref{Kind: identity.Group, Anchor: team.Anchor}})}, err
 					},
 					Remove: func(ctx context.Context) (string, error) {
 						for _, o := range want {
