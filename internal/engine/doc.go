@@ -11,6 +11,7 @@
 //	unique.go      values chosen among candidates: SelectUniqueValue
 //	refresh.go     accounts read before they are updated, where the settings ask for it
 //	references.go  managers and members: compared, ordered, healed (design D1, D4)
+//	referrers.go   who refers to an account that is replaced, or enabled again
 //	guard.go       what is held back (design D6)
 //	export.go      the work list, sent by many workers in a set order, committed in groups
 //	write.go       one object, written; write_references.go its manager or members

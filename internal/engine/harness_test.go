@@ -42,7 +42,7 @@ type world struct {
 	jobID   string
 	holder  string
 	earlier map[int64]job.Job // the job as its versions were saved, for those that can still be opened
-	other   connector.Source // in place of source; nil for none
+	other   connector.Source  // in place of source; nil for none
 
 	mu     sync.Mutex
 	time   time.Time

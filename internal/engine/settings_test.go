@@ -166,7 +166,9 @@ func TestSensitiveValuesAreNotLogged(t *testing.T) { // engine.R71
 
 // TestTargetWithoutDisable: each of the four events that disable an account elsewhere deletes it (engine.R82).
 func TestTargetWithoutDisable(t *testing.T) {
-	in := func(more ...any) *identity.Object { return user("ann", append([]any{"department", "Sales"}, more...)...) }
+	in := func(more ...any) *identity.Object {
+		return user("ann", append([]any{"department", "Sales"}, more...)...)
+	}
 	for _, c := range []struct {
 		name  string
 		event *identity.Object

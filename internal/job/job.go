@@ -3,6 +3,7 @@ package job
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rollcall-id/rollcall/internal/identity"
@@ -142,6 +143,16 @@ func (r *Rule) Mappings() []mapping.Attribute {
 		}
 	}
 	return out
+}
+
+// isDirect tells whether the expression is nothing but the attribute.
+func isDirect(text, name string) bool {
+	inner, ok := strings.CutPrefix(strings.TrimSpace(text), "[")
+	if !ok {
+		return false
+	}
+	inner, ok = strings.CutSuffix(inner, "]")
+	return ok && strings.TrimSpace(inner) == name
 }
 
 // Actions are the actions a rule may take (engine.R76). Disable and enable are updates.
