@@ -13,7 +13,7 @@ import (
 )
 
 func groupsRule(c *cli) *cobra.Command {
-	var clear bool
+	var drop bool
 	cmd := &cobra.Command{
 		Use:   "rule GROUP [CLAUSE...]",
 		Short: "Let a rule say who the members of a group are",
@@ -32,9 +32,9 @@ filters. Without a clause the rule is shown.`,
 					return refused(err)
 				}
 				switch {
-				case clear && len(args) > 1:
+				case drop && len(args) > 1:
 					return usagef("give a rule, or --clear to take it away")
-				case clear:
+				case drop:
 					err = s.Dir.ClearRule(ctx, g.Anchor)
 				case len(args) > 1:
 					var f scope.Filter
@@ -49,7 +49,7 @@ filters. Without a clause the rule is shown.`,
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&clear, "clear", false, "take the rule away; those who are members stay")
+	cmd.Flags().BoolVar(&drop, "clear", false, "take the rule away; those who are members stay")
 	return cmd
 }
 

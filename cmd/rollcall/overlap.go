@@ -26,7 +26,7 @@ func (s *state) noteOverlap(ctx context.Context, c *cli, jobID string, j job.Job
 		}
 		f, err := appfile.Parse(other.File, other.FileDir, appFileOptions())
 		if err != nil || addressOf(f.Job) != mine {
-			continue //nolint:nilerr // whoever runs that job is told what is wrong with its file
+			continue // whoever runs a job with a broken file is told what is wrong with it
 		}
 		if kinds := sharedKinds(j, f.Job); len(kinds) > 0 {
 			c.notef("The job %s writes %s to %s too. If their scopes overlap, one undoes what the other does.", other.Name, strings.Join(kinds, " and "), fmt.Sprint(j.Target.Settings["url"]))

@@ -1,7 +1,6 @@
 package repo
 
 import (
-	"bufio"
 	"flag"
 	"fmt"
 	"go/ast"
@@ -91,15 +90,13 @@ type rule struct {
 
 func readRules(t *testing.T, name string) []section {
 	t.Helper()
-	file, err := os.Open(name)
+	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
 	var out []section
-	lines := bufio.NewScanner(file)
-	for n := 1; lines.Scan(); n++ {
-		line := lines.Text()
+	for i, line := range strings.Split(string(text), "\n") {
+		n := i + 1
 		title, isSection := strings.CutPrefix(line, "## ")
 		switch {
 		case isSection:
@@ -115,9 +112,6 @@ func readRules(t *testing.T, name string) []section {
 			t.Fatalf("%s:%d: %v", name, n, err)
 		}
 		out[len(out)-1].Rules = append(out[len(out)-1].Rules, r)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
 	}
 	return out
 }
