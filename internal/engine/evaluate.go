@@ -178,7 +178,7 @@ func decideUpdate(r *rule, w *store.WorkItem, t *task, values []mapping.Value, c
 func (t *task) carry(r *rule, values []mapping.Value, cur *plan.Current) {
 	single := func(ch refChange) bool { return !ch.Multi }
 	if len(t.Changes) > 0 || slices.ContainsFunc(t.Refs, single) {
-		t.Changes = append(t.Changes, packChanges(plan.Carry(r.set, values, cur, t.changes()))...)
+		t.Changes = append(t.Changes, plan.Carry(r.set, values, cur, t.Changes)...)
 	}
 }
 

@@ -136,7 +136,7 @@ func (c *cycle) settleBlock(ctx context.Context, rules map[string]*rule, items [
 		w.Stage = store.ToExport
 		if w.Action == string(plan.None) && len(t.Refs) > 0 {
 			w.Action = string(plan.Modify)
-			t.carry(rules[w.Rule], t.Values, t.Current.unpack())
+			t.carry(rules[w.Rule], t.Values, t.known())
 		}
 		if w.Action == string(plan.None) {
 			w.Pass, t.Code = passRecord, codeRedundant

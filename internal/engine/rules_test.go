@@ -46,28 +46,6 @@ func TestGroupsComeAfterUsersAndMembershipsLast(t *testing.T) { // engine.R14, R
 	}
 }
 
-func TestAnInitialCycleKeepsLinks(t *testing.T) { // engine.R15
-	w := newWorld(t, setup{rules: usersOnly(nil)})
-	w.source.Put(user("ann"), user("bob"))
-	w.run()
-	was := w.anchorOf(identity.User, "ann")
-	o := w.target.Objects(identity.User)
-	for _, acc := range o { // the joining value is changed in the application: matching would not find her
-		if acc.Anchor == was {
-			acc.Attrs.Set("userName", "renamed@example.com")
-			w.target.Put(acc)
-		}
-	}
-	w.source.Put(user("ann", "title", "x"))
-	w.cycle(engine.Options{Manual: true, Initial: true})
-	if got := len(w.calls(connector.OpFind, connector.OpList)); got != 0 {
-		t.Errorf("%d queries for objects that are linked", got)
-	}
-	if got := w.account(identity.User, "ann"); got["title"] != "x" || w.anchorOf(identity.User, "ann") != was {
-		t.Errorf("account %v", got)
-	}
-}
-
 // TestWatermark: it is taken before the source is read and stored when the cycle has ended, so that nothing that changes
 // meanwhile is missed, and a cycle that was broken off is done again (engine.R17, R19).
 func TestWatermark(t *testing.T) {
