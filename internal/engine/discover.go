@@ -234,11 +234,20 @@ func (n *census) compare(ctx context.Context) error {
 // person finds the account of one object of the source.
 func (n *census) person(ctx context.Context, o *identity.Object) error {
 	e := &evaluation{rule: n.r, set: n.subject.Def.Settings, anchor: o.Anchor, object: o,
-		ctx: mapping.Context{Now: n.Now, DefaultDomain: n.subject.Def.Settings.DefaultDomain}}
+		ctx: mapping.Context{Now: n.Now, Rand: n.Rand, DefaultDomain: n.subject.Def.Settings.DefaultDomain}}
 	t := &task{}
-	in, scopeErr := e.inScope(t)
+	over, scopeErr := e.passedOver(t)
+	in := false
+	if !over && scopeErr == nil {
+		in, scopeErr = e.inScope(t)
+	}
 	soft := !in || o.Disabled || o.SoftDeleted
 	res, evalErr := n.r.set.Eval(o, soft, false, e.ctx)
+	for _, c := range res.Choices { // which of its candidates is free, a cycle finds out
+		if len(c.Values) > 0 {
+			mapping.Settle(res.Values, c.Index, c.Values[0])
+		}
+	}
 	p := Prospect{Source: plan.Identity{ID: o.Anchor, DisplayName: e.displayName(res.Values)}, Accounts: []string{}}
 	reason := t.Reason
 	if in && soft {

@@ -40,13 +40,13 @@ func (e *evaluation) evaluate() (*store.WorkItem, *task, bool, error) {
 		return w, t, ok, err
 	}
 	managed := e.known.State == store.Active || e.known.State == store.Disabled
-	read, err := e.rule.filter.Reads(mapping.View(e.object))
+	over, err := e.passedOver(t)
 	switch {
 	case err != nil:
-		e.fail(w, t, fmt.Errorf("input filter: %w", err))
+		e.fail(w, t, err)
 		return w, t, managed, nil
-	case !read: // scoping Q-11: neither provisioned nor deprovisioned
-		e.skip(w, t, codeOutOfScope, "passed over: no input filter lets it in; what is there stays as it is")
+	case over:
+		e.skip(w, t, codeOutOfScope, t.Reason)
 		return w, t, managed, nil
 	}
 	in, err := e.inScope(t)
@@ -260,6 +260,19 @@ func (e *evaluation) left(w *store.WorkItem, t *task) (bool, error) {
 
 // errNothing says that an object needs neither work nor record.
 var errNothing = fmt.Errorf("nothing to do")
+
+// passedOver tells whether the input filters leave the object out: it is neither provisioned nor deprovisioned (scoping
+//
+func (e *evaluation) passedOver(t *task) (bool, error) {
+	read, err := e.rule.filter.Reads(mapping.View(e.object))
+	if err != nil {
+		return false, fmt.Errorf("input filter: %w", err)
+	}
+	if !read {
+		t.Reason = "passed over: no input filter lets it in; what is there stays as it is"
+	}
+	return !read, nil
+}
 
 // inScope evaluates assignment and filter (engine.R28-R39) and notes for the log what decided.
 func (e *evaluation) inScope(t *task) (bool, error) {

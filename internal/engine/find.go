@@ -155,7 +155,7 @@ func (c *cycle) keys(r *rule) (*keys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rule %s: %w", r.def.Name, err)
 	}
-	k := &keys{rule: r, set: set, attrs: slices.Clone(set.Sources()), ctx: mapping.Context{Now: c.Now, DefaultDomain: c.subject.Def.Settings.DefaultDomain}}
+	k := &keys{rule: r, set: set, attrs: slices.Clone(set.Sources()), ctx: mapping.Context{Now: c.Now, Rand: c.Rand, DefaultDomain: c.subject.Def.Settings.DefaultDomain}}
 	for _, a := range r.used {
 		k.addMail(a)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/rollcall-id/rollcall/internal/job"
 	"github.com/rollcall-id/rollcall/internal/mapping"
 	"github.com/rollcall-id/rollcall/internal/schema"
+	"github.com/rollcall-id/rollcall/internal/scope"
 	"github.com/rollcall-id/rollcall/internal/store"
 )
 
@@ -451,5 +452,21 @@ func TestValuesOfOtherTypesAreChosen(t *testing.T) {
 	}
 	if got := w.codeOf(rep, "cec"); got != "other failure UnprocessableEntity" { // its candidate is no integer
 		t.Errorf("record of cec: %s", got)
+	}
+}
+
+func TestDiscoveryForetellsWhoseValuesAreChosen(t *testing.T) { // engine.R161
+	w := newWorld(t, setup{rules: usersOnly(func(r *job.Rule) {
+		chosen(r)
+		r.Filter.InputFilterGroups = []scope.Group{{Clauses: []scope.Clause{{Attribute: "login", Operator: "NOT EQUALS", Values: []string{"cec@example.com"}}}}}
+	})})
+	w.target.Put(existing("7", "annie", "externalId", "ann"))
+	w.source.Put(named("ann", "jo", "jo2"), named("bob", "jo", "jo2"), named("cec", "jo", "jo2"), named("dan", "", ""))
+	accounts, people := sorted(w.discover("users"))
+	if diff := cmp.Diff(map[string]string{"7": "assigned ann"}, accounts); diff != "" {
+		t.Errorf("accounts (- want, + got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{"ann": "match 7", "bob": "create", "dan": "fail"}, people); diff != "" { // cec is passed over
+		t.Errorf("people (- want, + got):\n%s", diff)
 	}
 }
