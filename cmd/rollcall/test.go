@@ -172,7 +172,7 @@ func testRules(f *appfile.File) (map[string]vectors.Rule, error) {
 	out := make(map[string]vectors.Rule, len(f.Job.Rules))
 	for _, r := range f.Job.Rules {
 		target, _ := f.TargetSchema.Object(r.To)
-		set, err := mapping.Compile(r.Attributes, target)
+		set, err := mapping.Compile(r.Mappings(), target)
 		if err != nil {
 			return nil, fmt.Errorf("rule %s: %w", r.Name, err)
 		}
