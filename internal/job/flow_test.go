@@ -91,7 +91,7 @@ func TestValidateFlow(t *testing.T) {
 			[]string{`: warning: the provisioning log would show the password`}},
 		{"a first password", mapping.Attribute{Target: "password", Expression: `Redact(RandomString(12, 2, 2, 2, 2, ""))`, Apply: create}, nil},
 		{"flowNull is for updates (engine.R64)", mapping.Attribute{Target: "title", Expression: `[jobTitle]`, Apply: create, FlowNull: true},
-			[]string{`flowNull: warning: title is written on create only, and flowNull clears it in updates`}},
+			[]string{`flowNull: warning: title flows with apply: create, which never clears it, so flowNull does nothing`}},
 		{"a disable is an update (engine.R79)", mapping.Attribute{Target: "title", Expression: `IIF([IsSoftDeleted], "left", "here")`, Apply: create},
 			[]string{`apply: warning: title is written on create only, so nobody would be disabled by it`}},
 		{"what always fails (expressions section 9)", mapping.Attribute{Target: "title", Expression: `IIF([mail]="x", Mid("abc", 0, 1), "y")`},
