@@ -160,14 +160,16 @@ func (s *Store) byKeys(ctx context.Context, b *database.Bulk, before []any, keys
 	return database.QueryBulk(ctx, s.db, s.db.Read(), b, database.Fixed{Before: before}, keys, database.Itself, scan)
 }
 
-// Unsettled returns the anchors of the objects without a hash, in byte order. The condition is that of the index
-// job_objects_unsettled, which holds just these.
-func (s *Store) Unsettled(ctx context.Context, jobID, rule string) ([]string, error) {
-	const text = `
-SELECT anchor FROM job_objects WHERE job = (SELECT num FROM jobs WHERE id = $1) AND rule = $2
+// The condition is that of the index job_objects_unsettled, which holds just these objects. The sign keeps SQLite, which
+// knows nothing of its size, from going through all objects of the rule instead.
+const selectUnsettled = `
+SELECT anchor FROM job_objects WHERE +job = (SELECT num FROM jobs WHERE id = $1) AND rule = $2
 	AND hash_hi = 0 AND hash_lo = 0 AND state <> 3 ORDER BY anchor`
+
+// Unsettled returns the anchors of the objects without a hash, in byte order.
+func (s *Store) Unsettled(ctx context.Context, jobID, rule string) ([]string, error) {
 	var anchors []string
-	err := database.Query(ctx, s.db.Read(), text, []any{jobID, rule}, func(rows *sql.Rows) error {
+	err := database.Query(ctx, s.db.Read(), selectUnsettled, []any{jobID, rule}, func(rows *sql.Rows) error {
 		var a string
 		err := rows.Scan(&a)
 		anchors = append(anchors, a)
