@@ -295,7 +295,7 @@ func (c *cycle) takeUp(ctx context.Context, f Found, members []Found) error {
 	was.ObjectKey = key
 	c.stamp(key, 2)
 	gone := item.Gone || item.Object == nil
-	if !gone {
+	if !gone && item.Err == nil {
 		c.solo.seen[key] = item.Object
 	}
 	if item.Err == nil && (gone || item.Object.SoftDeleted) {

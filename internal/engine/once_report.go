@@ -369,11 +369,11 @@ func (c *cycle) importStep(d decision) OnceStep {
 	kind := strings.ToLower(string(d.found.Kind))
 	o := c.solo.seen[d.item.ObjectKey]
 	switch {
-	case o == nil:
+	case o == nil && !d.task.Failed:
 		s := c.newStep(d, 2, "EntryImportDelete", "Import", statusSkipped, fmt.Sprintf("%s %q is not in %s", kind, d.found.Anchor, c.subject.SourceName))
 		s.Details["SourceAnchor"] = d.found.Anchor
 		return s
-	case !d.evaluated():
+	case o == nil:
 		s := c.newStep(d, 2, "EntryImport", "Import", statusFailure, d.task.Reason)
 		s.Details["SourceAnchor"], s.Details["ErrorCode"] = d.found.Anchor, d.task.Code
 		return s
@@ -397,9 +397,6 @@ func (c *cycle) importStep(d decision) OnceStep {
 	}
 	return s
 }
-
-// evaluated tells whether an object was read well enough to be evaluated: that notes the conditions first.
-func (d decision) evaluated() bool { return len(d.task.Scope) > 0 }
 
 // shownSource writes a value of the source; long lists are cut, since a group may have very many members.
 func shownSource(v any) string {
@@ -433,8 +430,15 @@ var scopeNames = map[string]string{"Active in source system": "Active in the sou
 // scopeStep shows the conditions and every clause of the filter with the value seen.
 func (c *cycle) scopeStep(d decision) OnceStep {
 	o := c.solo.seen[d.item.ObjectKey]
-	if o == nil || !d.evaluated() {
+	switch {
+	case o == nil, o.SoftDeleted:
 		return c.newStep(d, 3, "EntrySynchronizationScoping", "Scoping", statusSkipped, "scope was not evaluated")
+	case len(d.task.Scope) == 0: // an input filter came first
+		status := statusSkipped
+		if d.task.Failed {
+			status = statusFailure
+		}
+		return c.newStep(d, 3, "EntrySynchronizationScoping", "Scoping", status, d.task.Reason)
 	}
 	s := c.newStep(d, 3, "EntrySynchronizationScoping", "Scoping", statusSuccess, "in scope")
 	in := true

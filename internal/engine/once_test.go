@@ -17,6 +17,7 @@ import (
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/job"
 	"github.com/rollcall-id/rollcall/internal/mapping"
+	"github.com/rollcall-id/rollcall/internal/scope"
 	"github.com/rollcall-id/rollcall/internal/store"
 	"github.com/rollcall-id/rollcall/internal/store/sqlstore"
 )
@@ -565,4 +566,45 @@ func TestOnDemandCanBeInterrupted(t *testing.T) {
 		}
 		w.steady()
 	}
+}
+
+// TestOnDemandShowsThatAnInputFilterPassesSomebodyOver (scoping Q-11), and discovery and why say the same.
+func TestOnDemandShowsThatAnInputFilterPassesSomebodyOver(t *testing.T) {
+	w := newWorld(t, setup{rules: func(rules []job.Rule) []job.Rule {
+		rules[1].Filter.InputFilterGroups = []scope.Group{inSales()}
+		return rules
+	}})
+	w.source.Put(user("ann", "department", "Ops"))
+	w.target.Put(like("7", "ann"))
+	rep := w.once(engine.OnceOptions{Key: "ann"})
+	expectOnce(t, rep.OnceResult, "Other", "Skipped", "EntrySynchronizationSkipped")
+	if s := stepOf(t, rep.OnceResult, 2); s.Status != "Success" || s.Details["department"] != "Ops" {
+		t.Errorf("import %+v", s)
+	}
+	if s := stepOf(t, rep.OnceResult, 3); s.Status != "Skipped" || !strings.HasPrefix(s.Description, "passed over") {
+		t.Errorf("scope %+v", s)
+	}
+	accounts, people := sorted(w.discover(""))
+	if accounts["7"] != "unassigned ann" || len(people) != 0 {
+		t.Errorf("discovery: %v, %v", accounts, people)
+	}
+	if x := w.why("ann", true)[0]; !strings.Contains(x.Answer[0], "passed over") {
+		t.Errorf("why: %q", x.Answer)
+	}
+}
+
+// TestOnDemandChoosesAValueThatNobodyHas (expressions O-19).
+func TestOnDemandChoosesAValueThatNobodyHas(t *testing.T) {
+	w := newWorld(t, setup{rules: func(rules []job.Rule) []job.Rule {
+		rules[1].Attributes = append(rules[1].Attributes, mapping.Attribute{Target: "employeeNumber", Expression: `SelectUniqueValue("1", "2")`, Apply: mapping.OnCreate})
+		return rules
+	}})
+	w.target.Put(existing("7", "somebody", "employeeNumber", "1"))
+	w.source.Put(user("ann"))
+	rep := w.once(engine.OnceOptions{Key: "ann"})
+	expectOnce(t, rep.OnceResult, "Create", "Success", "")
+	if got := w.account(identity.User, "ann")["employeeNumber"]; got != "2" {
+		t.Errorf("employeeNumber %v, want 2", got)
+	}
+	w.steady()
 }
