@@ -57,3 +57,21 @@ func TestTextOfAFilter(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// FuzzParseClause: a clause comes back from its text as it was.
+func FuzzParseClause(f *testing.F) {
+	for _, s := range []string{`department EQUALS Sales`, `jobTitle includes "sales "`, `on is_true`, "a NOT  REGEX MATCH x|y", `a !& "`, `a & ""`, "a\tEQUALS b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := ParseClause(text)
+		if err != nil {
+			return
+		}
+		written := Filter{Groups: []Group{{Clauses: []Clause{c}}}}.Text()
+		again, err := ParseClause(written)
+		if diff := cmp.Diff(c, again); err != nil || diff != "" {
+			t.Fatalf("%q is written as %q, error %v (-want +got):\n%s", text, written, err, diff)
+		}
+	})
+}
