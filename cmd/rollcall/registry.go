@@ -23,6 +23,7 @@ type connectorType struct {
 	Check     func(settings map[string]any) error
 	Schema    func(settings map[string]any) schema.Schema
 	Attribute func(name string) error
+	Lists     func(settings map[string]any) bool // nil: it can always list its accounts
 
 	Source func(ctx context.Context, settings map[string]any, env connector.Env, p parts) (connector.Source, error)
 	Target func(ctx context.Context, settings map[string]any, env connector.Env, p parts) (connector.Target, error)
@@ -69,6 +70,10 @@ func connectors() map[string]connectorType {
 			Check:     func(settings map[string]any) error { _, err := scimconn.Decode(settings); return err },
 			Schema:    scimSchema,
 			Attribute: func(name string) error { _, err := scim.ParsePath(name); return err },
+			Lists: func(settings map[string]any) bool {
+				cfg, err := scimconn.Decode(settings)
+				return err != nil || cfg.List
+			},
 			Target: func(_ context.Context, settings map[string]any, env connector.Env, p parts) (connector.Target, error) {
 				cfg, err := scimconn.Decode(settings)
 				if err != nil {
@@ -95,7 +100,7 @@ func appFileOptions() appfile.Options {
 	o := appfile.Options{Connectors: map[string]appfile.ConnectorInfo{}, Template: gallery.Get}
 	for name, t := range connectors() {
 		o.Connectors[name] = appfile.ConnectorInfo{Source: t.Source != nil, Target: t.Target != nil, Summary: t.Summary,
-			Settings: t.Settings, Check: t.Check, Schema: t.Schema, Attribute: t.Attribute}
+			Settings: t.Settings, Check: t.Check, Schema: t.Schema, Attribute: t.Attribute, Lists: t.Lists}
 	}
 	return o
 }

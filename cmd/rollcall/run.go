@@ -17,7 +17,7 @@ import (
 
 func newRunCommand(c *cli) *cobra.Command {
 	var file string
-	var initial bool
+	var initial, reconcile bool
 	cmd := &cobra.Command{
 		Use:   "run (-f FILE | JOB)",
 		Short: "Run one cycle of a job now",
@@ -29,26 +29,36 @@ one with the mappings in force. A job that is paused or disabled is not run.`,
 		Args:    arguments("[JOB]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withJob(cmd.Context(), "run", file, args, func(s *state, j store.Job, f *appfile.File) error {
-				return s.run(cmd.Context(), c, j, f, engine.Options{Initial: initial, Manual: true})
+				return s.run(cmd.Context(), c, j, f, engine.Options{Initial: initial, Reconcile: reconcile, Manual: true})
 			})
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "app `FILE` to apply and run")
 	cmd.Flags().BoolVar(&initial, "initial", false, "look at everybody, not only at what has changed")
+	cmd.Flags().BoolVar(&reconcile, "reconcile", false, "compare the accounts in the target with what was written to them, too")
 	return cmd
 }
 
 func newApplyCommand(c *cli) *cobra.Command {
 	var files []string
+	var saved string
 	cmd := &cobra.Command{
-		Use:   "apply -f FILE",
+		Use: "apply (-f FILE | --plan FILE)",
+
 		Short: "Store the jobs that app files describe",
 		Long: `Store the jobs that app files describe: new ones, or those of the same names with the new files. Nothing runs. A file
-whose mappings, filters or scope changed makes the next cycle of its job an initial one.`,
+whose mappings, filters or scope changed makes the next cycle of its job an initial one.
+
+With --plan a plan that ` + "`rollcall plan --out`" + ` saved is carried out: exactly what it shows, once. When the source, the
+target, the state or the app file has changed so that a cycle would do anything else, nothing is written, and what differs is
+listed. A plan of an app file that is not stored yet needs that file, too, with -f.`,
 		GroupID: groupJobs,
 		Args:    arguments("[FILE...]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			files = append(files, args...)
+			if saved != "" {
+				return c.withState(cmd.Context(), func(s *state) error { return s.applyPlan(cmd.Context(), c, saved, files) })
+			}
 			if len(files) == 0 {
 				return usagef("rollcall apply: FILE is missing")
 			}
@@ -56,6 +66,7 @@ whose mappings, filters or scope changed makes the next cycle of its job an init
 		},
 	}
 	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "app `FILE`; may be repeated")
+	cmd.Flags().StringVar(&saved, "plan", "", "carry out the plan saved in this `FILE`")
 	return cmd
 }
 
@@ -194,12 +205,15 @@ func runExit(rep engine.RunReport) error {
 
 func newPlanCommand(c *cli) *cobra.Command {
 	var file string
-	var initial, all bool
+	var out string
+	var initial, reconcile, all bool
 	cmd := &cobra.Command{
 		Use:   "plan (-f FILE | JOB)",
 		Short: "Show what the next cycle would do, without doing it",
 		Long: `Show what the next cycle of a job would do and why, how many calls it would take, and how long they take at the target's
-rate. The source and the target are read just as the cycle would read them; nothing is written, not even the app file.`,
+rate. The source and the target are read just as the cycle would read them; nothing is written, not even the app file.
+
+With --out the plan is saved, for ` + "`rollcall apply --plan`" + ` to carry it out exactly. The file has the values that the plan shows.`,
 		GroupID: groupJobs,
 		Args:    arguments("[JOB]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -211,13 +225,15 @@ rate. The source and the target are read just as the cycle would read them; noth
 				if err != nil {
 					return err
 				}
-				return s.plan(cmd.Context(), c, j, f, engine.Options{Initial: initial, Manual: true}, view.PlanOptions{All: all})
+				return s.plan(cmd.Context(), c, j, f, engine.Options{Initial: initial, Reconcile: reconcile, Manual: true}, view.PlanOptions{All: all}, out)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "show objects that need nothing, too")
+	cmd.Flags().StringVar(&out, "out", "", "save the plan to this `FILE`")
 	cmd.Flags().StringVarP(&file, "file", "f", "", "app `FILE` to plan with; it is not stored")
 	cmd.Flags().BoolVar(&initial, "initial", false, "plan an initial cycle")
+	cmd.Flags().BoolVar(&reconcile, "reconcile", false, "plan a cycle that compares the accounts in the target, too")
 	return cmd
 }
 
@@ -253,7 +269,7 @@ func (s *state) wouldBe(ctx context.Context, c *cli, file string, args []string)
 	return j, f, nil
 }
 
-func (s *state) plan(ctx context.Context, c *cli, j store.Job, f *appfile.File, opt engine.Options, show view.PlanOptions) (err error) {
+func (s *state) plan(ctx context.Context, c *cli, j store.Job, f *appfile.File, opt engine.Options, show view.PlanOptions, out string) (err error) {
 	sites := s.sites(c)
 	sub, err := s.subject(ctx, c, j, f, sites)
 	if err != nil {
@@ -261,13 +277,18 @@ func (s *state) plan(ctx context.Context, c *cli, j store.Job, f *appfile.File, 
 	}
 	defer func() { err = errors.Join(err, closeSubject(ctx, sub, sites)) }()
 	bar := c.progress()
-	rep, err := s.engine(c, bar).Plan(ctx, sub, opt)
+	saved, rep, err := s.engine(c, bar).SavePlan(ctx, sub, opt, f.Hash)
 	bar.Clear()
 	if err != nil {
 		if engine.IsJobFailure(err) {
 			return &exitError{exitJob, err}
 		}
 		return err
+	}
+	if out != "" {
+		if err := writePlan(out, saved); err != nil {
+			return err
+		}
 	}
 	if c.json() {
 		err = view.PlanJSON(c.Out, rep)

@@ -234,8 +234,8 @@ func newDeletesCommand(c *cli) *cobra.Command {
 	allow := &cobra.Command{
 		Use:   "allow JOB [KEY...]",
 		Short: "Let go of held deletes and disables; the next cycle carries them out",
-		Long: `Let go of deletes and disables that the deletion guard holds: those with the keys given, as ` + "`rollcall deletes list`" + `
-shows them, or all that are held now. The next cycle carries them out if their cause is still there.`,
+		Long: `Let go of deletes and disables that the deletion guard holds: those with the keys or names given, as
+` + "`rollcall deletes list`" + ` shows them, or all that are held now. The next cycle carries them out if their cause is still there.`,
 		Args: arguments("JOB", "[KEY...]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withState(cmd.Context(), func(s *state) error { return s.allow(cmd.Context(), c, args[0], args[1:]) })
@@ -257,6 +257,13 @@ func (c *cli) confirm(question string) (bool, error) {
 	return answer == "y" || answer == "yes", nil
 }
 
+// soleName tells whether a held operation is the only one about somebody of this name.
+func soleName(staged []store.Staged, st store.Staged, name string) bool {
+	same := func(o store.Staged) bool { return strings.EqualFold(o.Name, name) }
+	i := slices.IndexFunc(staged, same)
+	return same(st) && staged[i].ObjectKey == st.ObjectKey && !slices.ContainsFunc(staged[i+1:], same)
+}
+
 // allow releases held operations. All keys must name one, or nothing is released.
 func (s *state) allow(ctx context.Context, c *cli, name string, keys []string) error {
 	j, err := s.job(ctx, name)
@@ -274,7 +281,9 @@ func (s *state) allow(ctx context.Context, c *cli, name string, keys []string) e
 		known[i] = view.StagedKey(st.ObjectKey)
 	}
 	for _, key := range keys {
-		if i := slices.IndexFunc(staged, func(st store.Staged) bool { return view.StagedKey(st.ObjectKey) == key || st.Anchor == key }); i >= 0 {
+		if i := slices.IndexFunc(staged, func(st store.Staged) bool {
+			return view.StagedKey(st.ObjectKey) == key || st.Anchor == key || soleName(staged, st, key)
+		}); i >= 0 {
 			chosen = append(chosen, staged[i].ObjectKey)
 			continue
 		}

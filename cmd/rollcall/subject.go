@@ -143,7 +143,7 @@ func (s *state) engine(c *cli, bar *view.Progress) *engine.Engine {
 }
 
 func snapshot(p engine.Progress) view.Snapshot {
-	label := map[store.Phase]string{store.PhaseRead: "reading", store.PhaseMatch: "matching", store.PhaseExport: "writing"}[p.Phase]
+	label := map[store.Phase]string{store.PhaseList: "comparing", store.PhaseRead: "reading", store.PhaseMatch: "matching", store.PhaseExport: "writing"}[p.Phase]
 	return view.Snapshot{Label: strings.TrimSpace(p.Job + " " + label), Done: p.Done, Total: p.Total, Wait: p.Waiting}
 }
 

@@ -142,9 +142,13 @@ func JobSettings() []connector.Setting {
 		{Name: "interval", Type: connector.Duration, Default: text(def.Interval), Help: "Time from one cycle to the next, 1m to 24h."},
 		{Name: "trigger", Type: connector.Choice, Values: []string{job.TriggerChange, job.TriggerInterval},
 			Help: "What starts a cycle: a change in the directory, or the interval alone. The default is change from the directory to an application, else interval."},
-		{Name: "reconcile", Type: connector.Duration, Default: text(def.Reconcile), Help: "Time from one comparison with the accounts in the target to the next, 1m to 2160h."},
-		{Name: "drift", Type: connector.Choice, Default: def.Drift, Values: []string{job.DriftReport, job.DriftCorrect, job.DriftIgnore},
-			Help: "What a comparison does with an account that was changed in the target."},
+		{Name: "reconcile", Type: connector.Duration, Default: text(def.Reconcile), Values: []string{never},
+			Help: "Time from one comparison with the accounts in the target to the next, 1m to 2160h, or never."},
+		{Name: "drift", Type: connector.Map, Help: "What a comparison does with an account that was changed in the target; a word alone is the default.", Fields: []connector.Setting{
+			{Name: "default", Type: connector.Choice, Default: def.Drift, Values: []string{job.DriftReport, job.DriftCorrect, job.DriftIgnore},
+				Help: "Report the change, write the old value back, or do nothing."},
+			{Name: "attributes", Type: connector.Map, Help: "The same for single target attributes: {title: correct}."},
+		}},
 		{Name: "deletionGuard", Type: connector.Map, Fields: guard(def.DeletionGuard), Help: "Holds the deletes and disables of a cycle when there are too many of them."},
 		{Name: "membershipGuard", Type: connector.Map, Fields: guard(def.MembershipGuard), Help: "The same for memberships taken away."},
 		{Name: "quarantine", Type: connector.Map, Help: "How many failures put the job in quarantine.", Fields: []connector.Setting{
@@ -190,8 +194,13 @@ func (d *decoder) jobSettings(n *node) job.Settings {
 	s.Scope = job.ScopeMode(str(v["scope"]))
 	s.Interval = d.period(n, v, "interval", job.MinInterval)
 	s.Trigger = str(v["trigger"])
-	s.Reconcile = d.period(n, v, "reconcile", job.MinReconcile)
-	s.Drift = str(v["drift"])
+	if s.Reconcile = d.period(n, v, "reconcile", 0); off(v["reconcile"]) {
+		s.Reconcile = job.Never
+	}
+	if drift, ok := v["drift"].(map[string]any); ok {
+		s.Drift = str(drift["default"])
+		s.DriftAttributes = words(drift["attributes"])
+	}
 	s.DeletionGuard = guard(v["deletionGuard"], job.DefaultDeletionGuard)
 	s.MembershipGuard = guard(v["membershipGuard"], job.DefaultMembershipGuard)
 	s.Quarantine = quarantine(v["quarantine"], job.DefaultQuarantine)
@@ -207,14 +216,60 @@ func (d *decoder) jobSettings(n *node) job.Settings {
 	return s
 }
 
-// period reads a duration whose zero would be taken for its default.
+// never is the word for a reconciliation that does not take place.
+const never = "never"
+
+// off tells whether a duration is one that switches something off.
+func off(v any) bool {
+	d, err := time.ParseDuration(str(v))
+	return v == never || err == nil && d == 0
+}
+
+// words reads a map of texts, nil for an empty one.
+func words(v any) map[string]string {
+	m, ok := v.(map[string]any)
+	if !ok || len(m) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(m))
+	for name, value := range m {
+		out[name] = str(value)
+	}
+	return out
+}
+
+// shortDrift writes `drift: correct` out, so that it merges with a map (design 6.2). Nodes are never changed.
+func shortDrift(doc *node) *node {
+	drift := doc.get("settings").get("drift")
+	if drift == nil || drift.kind != kindScalar {
+		return doc
+	}
+	long := &node{kind: kindMap, line: drift.line, column: drift.column, template: drift.template,
+		fields: []field{{"default", drift.line, drift.column, drift}}}
+	return doc.with("settings", doc.get("settings").with("drift", long))
+}
+
+// with returns a copy of a map with another value for a key that it has.
+func (n *node) with(name string, value *node) *node {
+	out := *n
+	out.fields = slices.Clone(n.fields)
+	for i := range out.fields {
+		if out.fields[i].name == name {
+			out.fields[i].value = value
+		}
+	}
+	return &out
+}
+
+// period reads a duration. least is what it must be at least where its zero would be taken for its default, 0 where it
+// has a meaning of its own.
 func (d *decoder) period(n *node, v map[string]any, name string, least time.Duration) time.Duration {
 	written, ok := v[name].(string)
 	if !ok {
 		return 0
 	}
 	out, err := time.ParseDuration(written)
-	if err == nil && out == 0 {
+	if err == nil && out == 0 && least > 0 {
 		d.errorf(n.get(name), "settings."+name, "at least "+text(least), "%s 0 is out of range", name)
 	}
 	return out

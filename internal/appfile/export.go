@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
@@ -80,7 +81,7 @@ func overrule(doc *yaml.Node, j job.Job, opts Options) error {
 		return err
 	}
 	b := &builder{report: func(int, int, string, string) {}}
-	base := b.node(t.App())
+	base := shortDrift(b.node(t.App()))
 	for _, f := range base.fields {
 		if f.name != "rules" {
 			clearMissing(doc, f)
@@ -105,6 +106,11 @@ func clearMissing(n *yaml.Node, template field) {
 	if own == nil {
 		put(n, template.name, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}, "")
 		return
+	}
+	if template.name == "drift" && own.Kind == yaml.ScalarNode && template.value.kind == kindMap { // its short form would keep the template's attributes
+		word := *own
+		*own = yaml.Node{Kind: yaml.MappingNode}
+		put(own, "default", &word, "")
 	}
 	if own.Kind == yaml.MappingNode {
 		for _, f := range template.value.fields {
@@ -227,8 +233,8 @@ func jobSettingsNode(s job.Settings) *yaml.Node {
 	put(n, "scope", textNode(string(s.Scope)), "")
 	put(n, "interval", textNode(text(s.Interval)), "")
 	put(n, "trigger", textNode(s.Trigger), "")
-	put(n, "reconcile", textNode(text(s.Reconcile)), "")
-	put(n, "drift", textNode(s.Drift), "")
+	put(n, "reconcile", reconcileNode(s.Reconcile), "")
+	put(n, "drift", driftNode(s), "")
 	put(n, "deletionGuard", guardNode(s.DeletionGuard), "")
 	put(n, "membershipGuard", guardNode(s.MembershipGuard), "")
 	put(n, "quarantine", quarantineNode(s.Quarantine), "")
@@ -256,6 +262,28 @@ func quarantineNode(q job.QuarantineLimits) *yaml.Node {
 	put(n, "percent", intNode(q.Percent), "")
 	put(n, "failures", intNode(q.Failures), "")
 	put(n, "total", intNode(q.Total), "")
+	return n
+}
+
+func reconcileNode(d time.Duration) *yaml.Node {
+	if d == job.Never {
+		return textNode(never)
+	}
+	return textNode(text(d))
+}
+
+// driftNode writes a word where one says everything.
+func driftNode(s job.Settings) *yaml.Node {
+	if len(s.DriftAttributes) == 0 {
+		return textNode(s.Drift)
+	}
+	attributes := &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
+	for _, name := range slices.Sorted(maps.Keys(s.DriftAttributes)) {
+		put(attributes, name, textNode(s.DriftAttributes[name]), "")
+	}
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	put(n, "default", textNode(s.Drift), "")
+	put(n, "attributes", attributes, "")
 	return n
 }
 

@@ -184,7 +184,7 @@ func anySettings(t *rapid.T, text *rapid.Generator[string], j job.Job) job.Setti
 	}
 	s := job.Settings{
 		Interval:        time.Duration(rapid.Int64Range(int64(job.MinInterval), int64(job.MaxInterval)).Draw(t, "interval")),
-		Reconcile:       time.Duration(rapid.Int64Range(1, 90*24).Draw(t, "reconcile")) * time.Hour,
+		Reconcile:       time.Duration(rapid.Int64Range(0, 90*24).Draw(t, "reconcile")) * time.Hour,
 		Trigger:         job.TriggerInterval,
 		Drift:           rapid.SampledFrom([]string{job.DriftReport, job.DriftCorrect, job.DriftIgnore}).Draw(t, "drift"),
 		OnMissingTarget: rapid.SampledFrom([]string{job.MissingError, job.MissingRematch}).Draw(t, "onMissingTarget"),
@@ -203,6 +203,12 @@ func anySettings(t *rapid.T, text *rapid.Generator[string], j job.Job) job.Setti
 		ExcludeDefaultAccess:    rapid.Bool().Draw(t, "exclude"),
 		Protected:               rapid.SliceOfN(text, 0, 2).Draw(t, "protected"),
 		DefaultDomain:           rapid.String().Draw(t, "domain"),
+	}
+	if s.Reconcile == 0 {
+		s.Reconcile = job.Never
+	}
+	if len(j.Rules) > 0 && len(j.Rules[0].Attributes) > 0 && rapid.Bool().Draw(t, "drift of an attribute") {
+		s.DriftAttributes = map[string]string{j.Rules[0].Attributes[0].Target: job.DriftCorrect}
 	}
 	if len(s.Protected) == 0 {
 		s.Protected = nil

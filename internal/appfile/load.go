@@ -37,6 +37,9 @@ type ConnectorInfo struct {
 	// Schema returns what is known of the system without asking it; nil, also as a function, where nothing is.
 	Schema func(settings map[string]any) schema.Schema
 
+	// Lists tells whether all accounts of the target can be listed, which a reconciliation needs. nil means yes.
+	Lists func(settings map[string]any) bool
+
 	// Attribute checks the form of a target attribute's name, for instance that it is a SCIM path. May be nil.
 	Attribute func(name string) error
 }
@@ -99,7 +102,7 @@ func Parse(data []byte, dir string, opts Options) (*File, error) {
 		d.errorf(doc, "", "name: SAP Litmos", "an app file is a map of keys, not %s", doc.describe())
 		return nil, d.problems
 	}
-	d.document = d.withTemplate(doc)
+	d.document = d.withTemplate(shortDrift(doc))
 	f := &File{Raw: data, Template: d.gallery}
 	f.Job = d.job()
 	f.Job.Dir = dir
@@ -139,7 +142,7 @@ func (d *decoder) withTemplate(doc *node) *node {
 	}
 	d.gallery, d.template = t, t.ID
 	b := &builder{report: func(int, int, string, string) {}}
-	base := b.node(t.App())
+	base := shortDrift(b.node(t.App()))
 	line, column := n.line, n.column
 	for _, f := range doc.fields {
 		if f.name == "template" {
@@ -179,6 +182,10 @@ func (d *decoder) validate(f *File) {
 			line, column = d.within(n, p.Line, p.Column)
 		}
 		d.add(line, column, n.template, p.Severity, p.Path, p.Message, p.Hint)
+	}
+	if lists := d.opts.Connectors[f.Job.Target.Connector].Lists; lists != nil && !lists(f.Job.Target.Settings) && f.Job.Settings.Reconcile != job.Never {
+		n := d.document.find("settings.reconcile")
+		d.at(n, Warning, "settings.reconcile", "the target cannot list its accounts, so nothing is compared with them", "reconcile: never")
 	}
 	check := d.opts.Connectors[f.Job.Target.Connector].Attribute
 	if check == nil {

@@ -3,10 +3,12 @@ package appfile
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-id/rollcall/internal/gallery"
+	"github.com/rollcall-id/rollcall/internal/job"
 )
 
 // testTemplate has one of everything that can be merged.
@@ -156,5 +158,61 @@ rules:
 	}
 	if f.Job.Dir != "/etc/rollcall" || string(f.Raw) != text {
 		t.Errorf("dir %q, raw %q", f.Job.Dir, f.Raw)
+	}
+}
+
+// TestDrift is setting `drift` (design D3): a word is the default of all attributes, and maps merge key by key.
+func TestDrift(t *testing.T) {
+	demo := strings.Replace(testTemplate, "    protected:", "    drift: {attributes: {userName: ignore}}\n    protected:", 1)
+	if demo == testTemplate {
+		t.Fatal("the template has changed")
+	}
+	for _, c := range []struct {
+		name, settings string
+		word           string
+		attributes     map[string]string
+	}{
+		{"nothing said", "", "report", map[string]string{"userName": "ignore"}},
+		{"a word", "settings: {drift: correct}", "correct", map[string]string{"userName": "ignore"}},
+		{"a map adds to the template's", "settings: {drift: {attributes: {active: correct}}}", "report", map[string]string{"userName": "ignore", "active": "correct"}},
+		{"a map takes the template's away", "settings: {drift: {default: ignore, attributes: {userName: null}}}", "ignore", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file := "name: A\ntemplate: demo\nsource: {connector: directory}\n" + c.settings + "\ntarget: {settings: {url: 'https://example.com', auth: {bearer: {env: T}}}}"
+			f, err := Parse([]byte(file), "", withTemplate(t, demo))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.Job.Settings.Drift != c.word {
+				t.Errorf("default %q, want %q", f.Job.Settings.Drift, c.word)
+			}
+			if diff := cmp.Diff(c.attributes, f.Job.Settings.DriftAttributes); diff != "" {
+				t.Errorf("attributes (- want, + got):\n%s", diff)
+			}
+			out, err := Export(f.Job, withTemplate(t, demo))
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := Parse(out, "", withTemplate(t, demo))
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if diff := cmp.Diff(f.Job, again.Job); diff != "" {
+				t.Errorf("exported and read again:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestReconcileIsADurationOrNever(t *testing.T) { // design D3
+	for text, want := range map[string]time.Duration{"12h": 12 * time.Hour, "never": job.Never, "0": job.Never, "0s": job.Never} {
+		file := "name: A\ntemplate: scim\nsource: {connector: directory}\nsettings: {reconcile: " + text + "}\ntarget: {settings: {url: 'https://example.com'}}"
+		f, err := Parse([]byte(file), "", testOptions())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Job.Settings.Reconcile; got != want {
+			t.Errorf("reconcile: %s is %s, want %s", text, got, want)
+		}
 	}
 }

@@ -82,7 +82,7 @@ func (r *reader) setting(n *node, path string, s connector.Setting) (any, bool) 
 	}
 	switch s.Type {
 	case connector.Duration:
-		return n.text, r.duration(n, path)
+		return n.text, slices.Contains(s.Values, n.text) || r.duration(n, path)
 	case connector.Rate:
 		if !rateForm.MatchString(n.text) {
 			r.errorf(n, path, "none, or a number of calls as 25/s or 100/min", "%s %q is no rate", s.Name, n.text)
@@ -166,6 +166,9 @@ func (r *reader) mapValue(n *node, path string, s connector.Setting) (any, bool)
 	}
 	out := make(map[string]any, len(n.fields))
 	for _, f := range n.fields {
+		if f.value.kind == kindNull { // it takes the template's value away
+			continue
+		}
 		if f.value.kind != kindScalar {
 			r.errorf(f.value, join(path, f.name), s.Help, "%s must be text, not %s", f.name, f.value.describe())
 			return nil, false

@@ -9,7 +9,7 @@ type Setting struct {
 	Default  string // as text; "" for none
 	Required bool
 	Secret   bool      // the value must be a reference ({env: NAME} or {file: PATH})
-	Values   []string  // allowed values of a Choice
+	Values   []string  // allowed values of a Choice; words that may stand in place of a Duration
 	Fields   []Setting // settings within a Map or within each element of a List of maps
 }
 

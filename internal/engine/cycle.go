@@ -11,6 +11,7 @@ import (
 
 	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/health"
+	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/plan"
 	"github.com/rollcall-id/rollcall/internal/store"
 )
@@ -41,6 +42,9 @@ type cycle struct {
 	readings  map[string]plan.Reading // of each rule's full read, by rule
 	members   plan.Reading            // of memberships, over all rules
 	waiting   bool                    // there are unresolved references
+	undo      string                  // cycle whose writes this one takes back, "" for a cycle over the source
+	again     []identity.Ref          // objects that get another account in place of one that is gone
+	recon     *reconciliation         // nil when the target is not compared in this cycle
 	warnings  []string
 	asked     int64 // of the job when the cycle began
 	failing   int64 // stored failures when it began, if the job was in quarantine
@@ -59,7 +63,7 @@ func (e *Engine) Run(ctx context.Context, s Subject, opt Options) (RunReport, er
 	s.Job = j
 	defer func() { _ = e.Store.Release(context.WithoutCancel(ctx), j.ID, e.Holder) }()
 
-	if err := mayRun(j); err != nil {
+	if err := mayRun(j); err != nil && (opt.Undo == "" || !errors.Is(err, ErrPaused)) { // an undo itself pauses the job
 		return RunReport{}, err
 	}
 	c, err := e.begin(ctx, s, opt)
@@ -80,7 +84,7 @@ func (e *Engine) Run(ctx context.Context, s Subject, opt Options) (RunReport, er
 		if j, err = e.Store.Hold(ctx, j.ID, e.Holder, e.Now(), e.Now().Add(e.Slice+holdFor)); err != nil {
 			return RunReport{}, fmt.Errorf("job %s: keep it: %w", j.Name, err)
 		}
-		if err := mayRun(j); err != nil { // a pause takes effect here, and the next start goes on from here (design D13)
+		if err := mayRun(j); err != nil && (c.undo == "" || !errors.Is(err, ErrPaused)) { // a pause takes effect here, and the next start goes on from here (design D13)
 			return RunReport{}, err
 		}
 	}
@@ -115,7 +119,22 @@ func (e *Engine) begin(ctx context.Context, s Subject, opt Options) (*cycle, err
 	if err != nil {
 		return nil, fmt.Errorf("job %s: read its last cycle: %w", s.Job.Name, err)
 	}
+	if opt.Plan != nil {
+		if err := e.mayApply(ctx, s.Job, opt.Plan, last); err != nil {
+			return nil, err
+		}
+		opt = opt.Plan.options(opt)
+	}
+	if len(last) == 1 && last[0].State == store.Running && forPlan(last[0]) {
+		if err := e.abandon(ctx, s, last[0], "interrupted before the saved plan was carried out"); err != nil {
+			return nil, err
+		}
+		last = nil
+	}
 	if len(last) == 1 && last[0].State == store.Running {
+		if opt.Undo != "" && last[0].Type != store.Undo {
+			return nil, fmt.Errorf("job %s: its cycle %s was interrupted; `rollcall run` carries it to its end, then it can be undone", s.Job.Name, last[0].ID)
+		}
 		of, goOn, err := e.subjectOf(ctx, s, last[0], opt)
 		if err != nil {
 			return nil, err
@@ -123,7 +142,7 @@ func (e *Engine) begin(ctx context.Context, s Subject, opt Options) (*cycle, err
 		if goOn {
 			return e.takeUp(of, last[0], opt, of.Job.Version != s.Job.Version)
 		}
-		if err := e.abandon(ctx, s, last[0]); err != nil {
+		if err := e.abandon(ctx, s, last[0], "interrupted, and the job was changed or an initial cycle asked for before it could go on"); err != nil {
 			return nil, err
 		}
 	}
@@ -151,6 +170,14 @@ func (e *Engine) begin(ctx context.Context, s Subject, opt Options) (*cycle, err
 			return nil, fmt.Errorf("job %s: read stored failures: %w", s.Job.Name, err)
 		}
 		c.failing = stillTried(failed, c.row.Began)
+	}
+	switch {
+	case opt.Undo != "":
+		if err := c.beginUndo(ctx); err != nil {
+			return nil, err
+		}
+	case c.reconcileDue():
+		c.row.Phase = store.PhaseList
 	}
 	if err := c.remember(); err != nil {
 		return nil, err
@@ -215,15 +242,18 @@ func (c *cycle) recall() error {
 		return fmt.Errorf("cycle %s: read its checkpoint: %w", c.row.ID, err)
 	}
 	c.announced, c.mark = m.Announced, m.Announced
-	c.readings, c.members, c.warnings = m.Readings, m.Members, m.Warnings
-	c.asked, c.failing = m.Asked, m.Failing
+	c.readings, c.members, c.warnings, c.recon = m.Readings, m.Members, m.Warnings, m.Reconcile
+	c.undo, c.asked, c.failing = m.Undo, m.Asked, m.Failing
+	if c.recon != nil && c.row.Phase == store.PhaseRead { // reading begins anew, and what was found goes with the work list
+		c.row.Phase, c.recon = store.PhaseList, nil
+	}
 	return nil
 }
 
 // remember puts into the cycle's row what a process that takes the cycle over has to know.
 func (c *cycle) remember() error {
 	doc, err := json.Marshal(progressMark{Announced: c.mark, Readings: c.readings, Members: c.members, Warnings: c.warnings,
-		Asked: c.asked, Failing: c.failing})
+		Asked: c.asked, Failing: c.failing, Reconcile: c.recon, Undo: c.undo, ForPlan: c.opt.Plan != nil})
 	if err != nil {
 		return fmt.Errorf("cycle %s: write its checkpoint: %w", c.row.ID, err)
 	}
@@ -232,9 +262,9 @@ func (c *cycle) remember() error {
 }
 
 // abandon ends an interrupted cycle that does not go on.
-func (e *Engine) abandon(ctx context.Context, s Subject, old store.Cycle) error {
+func (e *Engine) abandon(ctx context.Context, s Subject, old store.Cycle, why string) error {
 	old.State, old.Phase, old.Ended = store.Failed, store.PhaseDone, e.Now()
-	old.Error = "interrupted, and the job was changed or an initial cycle asked for before it could go on"
+	old.Error = why
 	if err := e.Store.ClearWork(ctx, old.ID); err != nil {
 		return fmt.Errorf("cycle %s: clear its work: %w", old.ID, err)
 	}
@@ -252,6 +282,10 @@ func (c *cycle) slice(ctx context.Context) (wait time.Duration, done bool, err e
 		return 0, false, ctx.Err()
 	case errors.Is(err, store.ErrStale):
 		return 0, false, fmt.Errorf("job %s: another process has taken it over: %w", c.subject.Job.Name, err)
+	}
+	var refused *PlanRefused
+	if errors.As(err, &refused) {
+		return 0, false, c.refuse(ctx, refused)
 	}
 	var jf *jobFailure
 	if !errors.As(err, &jf) {
@@ -275,6 +309,8 @@ func (c *cycle) advance(ctx context.Context, until time.Time) (time.Duration, er
 		var wait time.Duration
 		var err error
 		switch c.row.Phase {
+		case store.PhaseList:
+			wait, err = c.reconcile(ctx, until)
 		case store.PhaseRead:
 			err = c.read(ctx)
 		case store.PhaseMatch:
@@ -302,6 +338,11 @@ func (c *cycle) advance(ctx context.Context, until time.Time) (time.Duration, er
 // decide finds the accounts, settles references, holds back what the guard holds, and leaves a complete plan in the
 // work list.
 func (c *cycle) decide(ctx context.Context) (time.Duration, error) {
+	if c.undo != "" {
+		if err := c.settleUndone(ctx); err != nil {
+			return 0, err
+		}
+	}
 	wait, err := c.findAccounts(ctx)
 	if wait > 0 || err != nil {
 		return wait, err
@@ -309,8 +350,16 @@ func (c *cycle) decide(ctx context.Context) (time.Duration, error) {
 	if err := c.settleReferences(ctx); err != nil {
 		return 0, err
 	}
-	if err := c.heal(ctx); err != nil {
+	if c.recon != nil {
+		c.again = c.recon.Gone
+	}
+	if err := c.healAgain(ctx, c.again); err != nil {
 		return 0, err
+	}
+	if c.undo == "" {
+		if err := c.heal(ctx); err != nil {
+			return 0, err
+		}
 	}
 	for _, r := range c.rules {
 		if err := c.orderCreates(ctx, r); err != nil {
@@ -325,7 +374,13 @@ func (c *cycle) decide(ctx context.Context) (time.Duration, error) {
 	for _, n := range counts {
 		c.row.Planned += n.N
 	}
-	return 0, c.guard(ctx, counts)
+	if err := c.guard(ctx, counts); err != nil {
+		return 0, err
+	}
+	if err := c.asPlanned(ctx); err != nil {
+		return 0, err
+	}
+	return 0, c.unstage(ctx)
 }
 
 // connect proves that the target answers and learns what it can do (engine.R24). A target that is read only from
@@ -516,7 +571,7 @@ func (c *cycle) report(ctx context.Context) (RunReport, error) {
 	}
 	row := c.current()
 	r := RunReport{Job: j.Name, Cycle: CycleInfo{ID: row.ID, Type: row.Type, State: row.State, Began: row.Began, Ended: row.Ended},
-		Counts: row.Counts, Requests: row.Requests, Warnings: c.warnings, Error: row.Error, Held: row.Held}
+		Counts: row.Counts, Requests: row.Requests, Warnings: c.warnings, Error: row.Error, Held: row.Held, Drift: c.drift()}
 	if j.Quarantine != nil {
 		r.Quarantine = &QuarantineInfo{Reason: j.Quarantine.Reason}
 		if row.State != store.Failed && j.Quarantine.Reason != health.ReasonDeletes {

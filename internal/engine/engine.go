@@ -18,6 +18,7 @@ type Store interface {
 	store.Jobs
 	store.Holds
 	store.Cycles
+	store.Log
 	store.Writer
 	store.Objects
 	store.Links
@@ -92,8 +93,12 @@ type Subject struct {
 
 // Options say how one cycle differs from the usual.
 type Options struct {
-	Initial bool // force an initial cycle
-	Manual  bool // asked for by a person: every stored failure is retried at once (design D17)
+	Initial   bool       // force an initial cycle
+	Reconcile bool       // compare the target's accounts with what was written to them now (design D3)
+	Plan      *SavedPlan // carried out exactly, or not at all
+	At        time.Time  // clock of expressions; zero means that of the engine
+	Undo      string     // cycle whose writes are taken back, instead of a cycle over the source (design D5)
+	Manual    bool       // asked for by a person: every stored failure is retried at once (design D17)
 }
 
 // Progress tells how far a cycle has come.

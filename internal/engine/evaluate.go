@@ -27,6 +27,7 @@ type evaluation struct {
 	hash   hash
 	known  store.Object  // what the state knows of it; zero when it is new
 	last   *plan.Current // what was exported last, nil when not linked
+	found  *finding      // what a listing of the target shows of its account, nil for nothing
 	name   string        // display name of the last export
 }
 
@@ -82,7 +83,14 @@ func (e *evaluation) evaluate() (*store.WorkItem, *task, bool, error) {
 		e.unlinked(w, t, in)
 		return w, t, in, nil
 	}
+	if e.found != nil && e.found.Gone {
+		e.setReason(t, in)
+		e.lost(w, t, in)
+		return w, t, in, nil
+	}
+	e.compareDrift(t, res.Values)
 	e.linked(w, t, in, res.Values)
+	t.dropOverwritten()
 	return w, t, in, nil
 }
 
@@ -121,21 +129,33 @@ func (e *evaluation) linked(w *store.WorkItem, t *task, in bool, values []mappin
 		e.deprovision(w, t, values, store.Released)
 		return
 	}
+	e.setReason(t, in)
 	if t.Soft {
-		t.Reason = "disabled in the source"
-		if e.object.SoftDeleted {
-			t.Reason = "deleted in the source, may still be restored there"
-		}
 		if e.known.State == store.Active {
 			e.deprovision(w, t, values, store.Disabled)
 			return
 		}
 		t.After = store.Disabled
 	} else {
-		t.Reason = "changed in the source"
 		t.After = store.Active
 	}
 	e.update(w, t, values)
+}
+
+// setReason says why a linked object in scope is looked at; for one out of scope that is said already.
+func (e *evaluation) setReason(t *task, in bool) {
+	mended := t.driftOf(false)
+	switch {
+	case !in:
+	case t.Soft && e.object.SoftDeleted:
+		t.Reason = "deleted in the source, may still be restored there"
+	case t.Soft:
+		t.Reason = "disabled in the source"
+	case len(mended) > 0 && e.known.Hash == e.hash:
+		t.Reason = driftReason(mended)
+	default:
+		t.Reason = "changed in the source"
+	}
 }
 
 // update compares values; references are compared later, when every account of this cycle is known.

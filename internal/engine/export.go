@@ -342,6 +342,9 @@ type progressMark struct {
 	Warnings  []string                `json:"warnings,omitempty"`
 	Asked     int64                   `json:"asked,omitempty"`   // of the job when the cycle began
 	Failing   int64                   `json:"failing,omitempty"` // stored failures when the cycle of a job in quarantine began
+	Reconcile *reconciliation         `json:"reconcile,omitempty"`
+	Undo      string                  `json:"undo,omitempty"`
+	ForPlan   bool                    `json:"forPlan,omitempty"` // the cycle was begun for a saved plan
 }
 
 // after tells whether a comes after b in the export order.

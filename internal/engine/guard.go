@@ -27,15 +27,13 @@ func (c *cycle) guard(ctx context.Context, counts []store.WorkCount) error {
 	}
 	var removals int64
 	if err := c.eachTaking(ctx, passes, func(w *store.WorkItem, t *task) bool {
-		if known[w.ObjectKey].Allowed {
+		if allowed(known[w.ObjectKey], w, t) {
 			return false
 		}
 		if plan.Action(w.Action).Deprovisions() || t.Held != "" { // held by a process that died while it held back
 			wanted++
 		}
-		for _, ch := range t.Refs {
-			removals += int64(len(ch.Remove))
-		}
+		removals += removed(t)
 		return false
 	}); err != nil {
 		return err
@@ -48,7 +46,7 @@ func (c *cycle) guard(ctx context.Context, counts []store.WorkCount) error {
 			hold[r.def.Name] = plan.HeldTooMany
 		}
 	}
-	holdMembers := plan.HalfRule(c.members)
+	holdMembers := plan.HalfRuleMembers(c.members, removals)
 	for _, r := range c.rules {
 		if h := plan.HalfRule(c.readings[r.def.Name]); h != "" && holdMembers == "" {
 			holdMembers = h
@@ -66,7 +64,7 @@ func (c *cycle) guard(ctx context.Context, counts []store.WorkCount) error {
 			c.row.Held = string(holdMembers)
 			return false
 		}
-		if h := hold[w.Rule]; h != "" && plan.Action(w.Action).Deprovisions() && !known[w.ObjectKey].Allowed {
+		if h := hold[w.Rule]; h != "" && plan.Action(w.Action).Deprovisions() && !allowed(known[w.ObjectKey], w, t) {
 			t.Held = string(h)
 			_, t.Repeat = known[w.ObjectKey]
 			t.Reason += "; held: " + h.Words(wanted, c.limit)
@@ -74,7 +72,7 @@ func (c *cycle) guard(ctx context.Context, counts []store.WorkCount) error {
 			c.row.Held = string(h)
 			return true
 		}
-		if holdMembers != "" && removesMembers(t) && !known[w.ObjectKey].Allowed {
+		if holdMembers != "" && removed(t) > 0 && !allowed(known[w.ObjectKey], w, t) {
 			t.HoldRefs = true
 			t.Reason += "; memberships are not taken away in this cycle: " + holdMembers.Words(removals, c.memLimit)
 			c.row.Held = string(holdMembers)
@@ -89,7 +87,7 @@ func (c *cycle) guard(ctx context.Context, counts []store.WorkCount) error {
 	if err != nil {
 		return err
 	}
-	return c.unstage(ctx)
+	return nil
 }
 
 // stagedBefore returns the operations that the guard held in earlier cycles.
@@ -111,10 +109,15 @@ func (c *cycle) unstage(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("job %s: read held operations: %w", c.subject.Job.Name, err)
 	}
-	if c.dry || len(staged) == 0 {
+	if c.dry || c.undo != "" || len(staged) == 0 { // an undo looks at none of them
 		return nil
 	}
 	batch := &store.Batch{}
+	for _, s := range staged { // of a rule that is switched off or gone nothing is taken away any more
+		if c.solo == nil && !slices.ContainsFunc(c.rules, func(r *rule) bool { return r.def.Name == s.Rule }) {
+			batch.Unstage = append(batch.Unstage, s.ObjectKey)
+		}
+	}
 	for _, r := range c.rules {
 		var anchors []string
 		for _, s := range staged {
@@ -140,7 +143,7 @@ func (c *cycle) unstage(ctx context.Context) error {
 				if err != nil {
 					return err
 				}
-				still = t.Held != "" || plan.Action(w.Action).Deprovisions() || t.HoldRefs || removesMembers(t)
+				still = t.Held != "" || plan.Action(w.Action).Deprovisions() || t.HoldRefs || removed(t) > 0
 			}
 			if !still {
 				batch.Unstage = append(batch.Unstage, s.ObjectKey)
@@ -150,13 +153,28 @@ func (c *cycle) unstage(ctx context.Context) error {
 	return c.commit(ctx, batch)
 }
 
-func removesMembers(t *task) bool {
+// removed is how many memberships a task takes away.
+func removed(t *task) int64 {
+	var n int64
 	for _, ch := range t.Refs {
-		if len(ch.Remove) > 0 {
-			return true
-		}
+		n += int64(len(ch.Remove))
 	}
-	return false
+	return n
+}
+
+// allowed tells whether an administrator has let go of what an item takes away. Who allowed a disable has not allowed a
+// delete, and who allowed some memberships to go has not allowed more of them (engine.R122, R124).
+func allowed(s store.Staged, w *store.WorkItem, t *task) bool {
+	takes := plan.Action(w.Action)
+	switch {
+	case !s.Allowed:
+		return false
+	case s.Action == stagedMembers:
+		return !takes.Deprovisions() && removed(t) <= s.Size
+	case s.Action == string(plan.Disable):
+		return takes != plan.Delete
+	}
+	return true
 }
 
 // gives tells whether a task writes anything but removals of members.

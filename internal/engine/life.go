@@ -218,14 +218,19 @@ func exported(n store.Counts) int64 {
 // ended brings a job up to date with the end of a cycle.
 func (c *cycle) ended(j *store.Job, end health.Ending, now time.Time) {
 	v := health.Judge(j.Quarantine, end, health.Limits(c.subject.Def.Settings.Quarantine), now)
-	j.Quarantine, j.Disabled = v.Quarantine, j.Disabled || v.Disable
 	j.NoReferences = j.NoReferences || c.subject.Job.NoReferences
+	if c.undo != "" {
+		c.endUndo(j, v.Quarantine, end.Failure != nil)
+		return
+	}
+	j.Quarantine, j.Disabled = v.Quarantine, j.Disabled || v.Disable
 	if end.Failure != nil {
 		j.FailedRuns++
 		return
 	}
 	j.FailedRuns = 0
 	j.LastTotal = c.subject.Job.LastTotal
+	c.endReconciliation(j, now)
 	if end.Counts.Exported > 0 {
 		j.LastExport = c.row.ID
 	}

@@ -358,7 +358,7 @@ func TestReadBeforeWrite(t *testing.T) { // design D1, blind update
 		{connector.ReadNever, 25 * time.Hour, 0},
 		{connector.ReadAlways, time.Hour, 1},
 	} {
-		w := newWorld(t, setup{caps: connector.Caps{ReadBeforeWrite: c.policy}})
+		w := newWorld(t, setup{caps: connector.Caps{ReadBeforeWrite: c.policy}, settings: never})
 		w.source.Put(user("ann", "title", "a"), user("bob"))
 		w.run()
 		w.later(c.after)
@@ -372,7 +372,7 @@ func TestReadBeforeWrite(t *testing.T) { // design D1, blind update
 }
 
 func TestWhatAReadFoundIsRemembered(t *testing.T) { // design D1
-	w := newWorld(t, setup{caps: connector.Caps{ReadBeforeWrite: connector.ReadStale}})
+	w := newWorld(t, setup{caps: connector.Caps{ReadBeforeWrite: connector.ReadStale}, settings: never})
 	w.source.Put(user("ann", "title", "a"), user("bob"))
 	w.run()
 	w.later(25 * time.Hour)

@@ -440,6 +440,9 @@ func (c *cycle) decideOnce(ctx context.Context, subject Found, members []Found) 
 	if err := c.guard(ctx, counts); err != nil {
 		return err
 	}
+	if err := c.unstage(ctx); err != nil {
+		return err
+	}
 	for _, f := range append(slices.Clone(members), subject) {
 		c.stamp(store.ObjectKey{Rule: f.Rule, Anchor: f.Anchor}, 4)
 	}

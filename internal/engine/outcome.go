@@ -33,7 +33,7 @@ func (p *pen) store(state store.LinkState) {
 	}
 	if p.t.HoldRefs {
 		o.Hash = hash{} // looked at again in every cycle while it is held
-		b.Staged = append(b.Staged, store.Staged{ObjectKey: p.it.ObjectKey, Name: p.t.Name, Target: p.it.Target, Action: stagedMembers,
+		b.Staged = append(b.Staged, store.Staged{ObjectKey: p.it.ObjectKey, Name: p.t.Name, Target: p.it.Target, Action: stagedMembers, Size: removed(p.t),
 			Reason: p.t.Reason, StagedAt: p.Now(), CycleID: p.row.ID})
 	} else {
 		b.Unstage = append(b.Unstage, p.it.ObjectKey)
@@ -57,13 +57,18 @@ func (p *pen) bookkeep(ctx context.Context) {
 		p.fall(ctx, p.t.Code, p.t.Reason)
 		return
 	case p.it.Action == string(plan.StagedDelete):
-		b.Staged = append(b.Staged, store.Staged{ObjectKey: key, Name: p.t.Name, Target: p.it.Target, Action: stagedAction(p.t), Reason: p.t.Reason, StagedAt: p.Now(), CycleID: p.row.ID})
+		b.Staged = append(b.Staged, store.Staged{ObjectKey: key, Name: p.t.Name, Target: p.it.Target, Action: stagedAction(p.t), Size: removed(p.t), Reason: p.t.Reason, StagedAt: p.Now(), CycleID: p.row.ID})
 		b.Touched = append(b.Touched, store.Object{ObjectKey: key}) // looked at again in every cycle while it is held
+		p.rememberFound()
 		p.out.status, p.out.code = statusSkipped, string(plan.StagedDelete)
 		p.res.staged = true
 		if p.t.Repeat { // logged when it was held first
 			p.out.status = ""
 		}
+		return
+	case p.t.Lost:
+		b.Forget = append(b.Forget, key)
+		p.out.status, p.out.code = statusSkipped, codeRedundant
 		return
 	case p.t.Gone && p.t.After == store.Unlinked && p.t.Code == "":
 		b.Forget = append(b.Forget, key)
@@ -71,7 +76,7 @@ func (p *pen) bookkeep(ctx context.Context) {
 		return
 	}
 	o := store.Object{ObjectKey: key, Hash: p.t.Hash, State: p.t.After, Target: p.it.Target, Confirmed: p.t.Confirm}
-	if p.cur = p.t.known(); p.t.Matched != "" || p.cur.Read {
+	if p.cur = p.t.known(); p.t.Matched != "" || p.cur.Read || p.t.Newer {
 		o.Confirmed = p.Now()
 		p.cur.Settle(p.r.set, p.t.Values)
 		b.Project = append(b.Project, store.Projection{ObjectKey: key, Name: p.t.Name, Doc: encodeCurrent(p.cur)})
@@ -89,7 +94,11 @@ func (p *pen) bookkeep(ctx context.Context) {
 		b.Resolved = append(b.Resolved, waiting...)
 	}
 	p.out.status, p.out.code = statusSkipped, p.t.Code
+	kept := p.t.driftOf(true)
 	switch {
+	case len(kept) > 0:
+		p.out.status, p.out.code, p.out.reason = statusWarning, p.t.keptCode(), p.t.keptReason()
+		p.out.props = driftProperties(p.r.set, kept)
 	case p.t.Code == codeRedundant && len(p.t.Warn) > 0:
 		p.out.status, p.out.code = statusWarning, codeUnresolved
 	case p.t.Code == codeRedundant && p.t.Matched == "", p.it.Action == string(plan.None) && p.t.Matched == "":
@@ -165,8 +174,12 @@ func (p *pen) fall(ctx context.Context, code, reason string) {
 		p.it.making.target = o.Target
 	}
 	b.Objects = append(b.Objects, o)
-	if (p.res.written || p.doubt) && p.cur != nil && o.Target != "" { // part of it was written
+	switch {
+	case o.Target == "":
+	case (p.res.written || p.doubt) && p.cur != nil: // part of it was written
 		b.Project = append(b.Project, store.Projection{ObjectKey: key, Name: p.t.Name, Doc: encodeCurrent(p.cur)})
+	default:
+		p.rememberFound()
 	}
 	if p.t.Follow {
 		p.res.silent = false
@@ -233,6 +246,9 @@ func (p *pen) close() {
 	}
 	if p.out.status == statusSuccess && len(p.t.Warn) > 0 {
 		p.out.status, p.out.code, p.out.reason = statusWarning, codeUnresolved, p.t.Warn[0]
+	}
+	if kept := p.t.driftOf(true); p.out.status == statusSuccess && len(kept) > 0 {
+		p.out.status, p.out.code, p.out.reason = statusWarning, p.t.keptCode(), p.t.keptReason()
 	}
 	b.Log = append(b.Log, p.record(p.r, p.it.WorkItem, p.t, p.out))
 }

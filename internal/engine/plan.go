@@ -34,6 +34,14 @@ func (e *Engine) plan(ctx context.Context, s Subject, opt Options, scratch Scrat
 	if s.Job.InitialDue || opt.Initial {
 		c.row.Type = store.Initial
 	}
+	switch {
+	case opt.Undo != "":
+		if err := c.beginUndo(ctx); err != nil {
+			return Report{}, err
+		}
+	case c.reconcileDue():
+		c.row.Phase = store.PhaseList
+	}
 	if err := c.commit(ctx, &store.Batch{Cycle: &c.row}); err != nil {
 		return Report{}, err
 	}
@@ -42,6 +50,11 @@ func (e *Engine) plan(ctx context.Context, s Subject, opt Options, scratch Scrat
 	}
 	if err := c.insist(ctx, c.connect); err != nil {
 		return Report{}, err
+	}
+	for c.row.Phase == store.PhaseList {
+		if err := c.insist(ctx, func(ctx context.Context) (time.Duration, error) { return c.reconcile(ctx, c.Now().Add(c.Slice)) }); err != nil {
+			return Report{}, err
+		}
 	}
 	if err := c.read(ctx); err != nil {
 		return Report{}, err
@@ -67,7 +80,7 @@ func (c *cycle) insist(ctx context.Context, step func(context.Context) (time.Dur
 
 // describe turns the work list into the plan's document and predicts the calls that carrying it out would take.
 func (c *cycle) describe(ctx context.Context) (Report, error) {
-	rep := Report{Changes: []plan.Change{}, Counts: c.row.Counts, Warnings: c.warnings, Held: c.row.Held}
+	rep := Report{Changes: []plan.Change{}, Counts: c.row.Counts, Warnings: c.warnings, Held: c.row.Held, Drift: c.drift()}
 	methods := map[connector.Operation]int64{}
 	byName := map[string]*rule{}
 	for _, r := range c.rules {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -27,8 +28,13 @@ const spoolMemory = 24 << 20
 // read fills the work list: every object that differs from what the state knows, is gone, or waits for a retry. It
 // writes nothing but the work list, so an interrupted read simply starts again.
 func (c *cycle) read(ctx context.Context) error {
-	if err := c.work.ClearWork(ctx, c.row.ID); err != nil {
-		return fmt.Errorf("cycle %s: clear its work: %w", c.row.ID, err)
+	if c.undo != "" {
+		return c.readUndone(ctx)
+	}
+	if c.recon == nil { // else that was done before the target was listed
+		if err := c.work.ClearWork(ctx, c.row.ID); err != nil {
+			return fmt.Errorf("cycle %s: clear its work: %w", c.row.ID, err)
+		}
 	}
 	c.row.Counts = store.Counts{}
 	c.members.Delivered, c.members.Full = 0, true
@@ -96,7 +102,9 @@ func (c *cycle) readAll(ctx context.Context, r *rule, retry map[store.ObjectKey]
 	next, stop := iter.Pull2(c.Store.Seen(ctx, c.subject.Job.ID, r.def.Name))
 	defer stop()
 	known, err, more := next()
-	blk := &block{cycle: c, rule: r}
+	found := c.sightings(ctx, r)
+	defer found.stop()
+	blk := &block{cycle: c, rule: r, findings: map[string]*finding{}}
 	defer func() { err = cmp.Or(err, blk.written()) }()
 	var last spool.Record // key and line only
 	begun := false
@@ -125,6 +133,9 @@ func (c *cycle) readAll(ctx context.Context, r *rule, retry map[store.ObjectKey]
 		was := store.Object{ObjectKey: store.ObjectKey{Rule: r.def.Name, Anchor: rec.Key}}
 		if more && known.Anchor == rec.Key {
 			was = known
+			if _, blk.findings[rec.Key], err = found.of(rec.Key); err != nil {
+				return err
+			}
 			known, err, more = next()
 		}
 		if err := blk.seen(ctx, was, rec.Payload, retry); err != nil {
@@ -230,9 +241,13 @@ func count(v any) int {
 // readChanges takes what a feed says has changed, and what waits for a retry or for the guard.
 func (c *cycle) readChanges(ctx context.Context, r *rule, feed connector.Feed, retry map[store.ObjectKey]waiting) (err error) {
 	req := connector.ReadRequest{Kind: r.def.From, Attrs: r.used}
-	blk := &block{cycle: c, rule: r}
+	blk := &block{cycle: c, rule: r, findings: map[string]*finding{}}
 	defer func() { err = cmp.Or(err, blk.written()) }()
 	seen := map[string]bool{}
+	if err := blk.readFindings(ctx, req, retry, seen); err != nil {
+		return err
+	}
+	handled := maps.Clone(seen)
 	var batch []connector.Item
 	take := func(item connector.Item, err error) error {
 		if err != nil {
@@ -240,6 +255,9 @@ func (c *cycle) readChanges(ctx context.Context, r *rule, feed connector.Feed, r
 		}
 		if item = checked(item); item.Object == nil {
 			return &connector.Error{Kind: connector.KindInvalid, Op: "read changes", Err: item.Err}
+		}
+		if handled[item.Object.Anchor] {
+			return nil
 		}
 		batch = append(batch, item)
 		seen[item.Object.Anchor] = true
@@ -323,7 +341,8 @@ type block struct {
 	rule  *rule
 	items []candidate
 
-	writing chan error // the commit of the block before, under way; nil for none
+	writing  chan error          // the commit of the block before, under way; nil for none
+	findings map[string]*finding // of accounts that are not what they should be, by source anchor
 }
 
 type candidate struct {
@@ -332,6 +351,7 @@ type candidate struct {
 	payload []byte // nil when the object is gone
 	told    bool   // the source itself said that it is gone, so it counts as delivered
 	problem string
+	found   *finding // what the target's listing shows of its account, nil for nothing
 }
 
 // seen takes an object of a full read.
@@ -343,7 +363,9 @@ func (b *block) seen(ctx context.Context, known store.Object, payload []byte, re
 		return b.full(ctx)
 	}
 	failed, isFailed := retry[known.ObjectKey]
-	if known.Hash == h && !b.cycle.opt.Initial && !failed.due {
+	f := b.findings[known.Anchor]
+	delete(b.findings, known.Anchor)
+	if known.Hash == h && !b.cycle.opt.Initial && !failed.due && f == nil {
 		counts.Unchanged++
 		if known.State == store.Active || known.State == store.Disabled {
 			counts.InScope++
@@ -354,7 +376,7 @@ func (b *block) seen(ctx context.Context, known store.Object, payload []byte, re
 		counts.Failed++
 		return nil
 	}
-	b.items = append(b.items, candidate{known: known, hash: h, payload: slices.Clone(payload)})
+	b.items = append(b.items, candidate{known: known, hash: h, payload: slices.Clone(payload), found: f})
 	return b.full(ctx)
 }
 
@@ -488,7 +510,7 @@ func (b *block) match(ctx context.Context, works []*store.WorkItem, tasks []*tas
 func (b *block) evaluate(it candidate, last map[string]store.Projection) (*store.WorkItem, *task, error) {
 	c := b.cycle
 	e := &evaluation{rule: b.rule, set: c.subject.Def.Settings, anchor: it.known.Anchor, hash: it.hash, known: it.known,
-		ctx: mapping.Context{Now: c.Now, Rand: c.Rand, DefaultDomain: c.subject.Def.Settings.DefaultDomain}}
+		ctx: mapping.Context{Now: c.clock, Rand: c.Rand, DefaultDomain: c.subject.Def.Settings.DefaultDomain}}
 	if p, ok := last[it.known.Anchor]; ok {
 		cur, err := decodeProjection(p)
 		if err != nil {
@@ -496,6 +518,7 @@ func (b *block) evaluate(it candidate, last map[string]store.Projection) (*store
 		}
 		e.last, e.name = cur, p.Name
 	}
+	e.found = it.found
 	if it.problem != "" {
 		w := &store.WorkItem{ObjectKey: it.known.ObjectKey, Target: it.known.Target}
 		t := &task{Prior: it.known.State, After: it.known.State, Name: e.name}
@@ -510,6 +533,9 @@ func (b *block) evaluate(it candidate, last map[string]store.Projection) (*store
 		e.object = o
 	}
 	w, t, in, err := e.evaluate()
+	if err == nil {
+		c.reconciled(e, w, t)
+	}
 	if it.told && (errors.Is(err, errNothing) || it.known.State == store.Unlinked) {
 		c.row.Counts.Unchanged++ // there is nothing to take away
 	}

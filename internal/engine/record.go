@@ -65,6 +65,8 @@ func (c *cycle) stepsBefore(r *rule, w store.WorkItem, t *task) []step {
 		Description: fmt.Sprintf("%s %q was read from %s", r.def.From, w.Anchor, c.subject.SourceName),
 		Details:     store.LogFigures{{Key: "SourceAnchor", Value: w.Anchor}, {Key: "ReportableIdentifier", Value: t.Name}}}
 	switch {
+	case t.Undo != nil:
+		imported.Description = fmt.Sprintf("what cycle %s wrote to %s was read from the log", t.Undo.Cycle, c.subject.TargetName)
 	case t.Gone:
 		imported.Name = "EntryImportDelete"
 		imported.Description = fmt.Sprintf("%s %q is no longer in %s", r.def.From, w.Anchor, c.subject.SourceName)
@@ -84,6 +86,13 @@ func (c *cycle) stepsBefore(r *rule, w store.WorkItem, t *task) []step {
 		steps = append(steps, step{Name: "EntryImportObjectNotFound", Type: "matching", Status: statusSuccess,
 			Description: "no account in the target has the joining value",
 			Details:     store.LogFigures{{Key: "JoiningProperty", Value: last.Attr + " " + last.Value}}})
+	}
+	if len(t.Drift) > 0 {
+		s := step{Name: "EntryImport", Type: "import", Status: statusWarning, Description: t.driftWords()}
+		for _, p := range driftProperties(r.set, t.Drift) {
+			s.Details = append(s.Details, store.LogFigure{Key: p.Name, Value: fmt.Sprintf("%v instead of %v", orNothing(p.New), orNothing(p.Old))})
+		}
+		steps = append(steps, s)
 	}
 	for _, text := range t.Warn {
 		steps = append(steps, step{Name: "EntrySynchronizationUpdate", Type: "referenceResolution", Status: statusWarning,
@@ -105,4 +114,12 @@ func (c *cycle) stepsBefore(r *rule, w store.WorkItem, t *task) []step {
 	case plan.Modify, plan.Enable, plan.Disable:
 	}
 	return append(steps, process)
+}
+
+// orNothing puts a word in place of a value that is not there.
+func orNothing(v any) any {
+	if v == nil {
+		return "nothing"
+	}
+	return v
 }

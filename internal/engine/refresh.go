@@ -26,16 +26,11 @@ func (c *cycle) refresh(ctx context.Context, rules map[string]*rule, items []sto
 			continue
 		}
 		g.Go(func() error {
-			got, err := c.patiently(gctx, func() (*plan.Current, error) {
-				o, err := c.subject.Target.Get(gctx, rules[w.Rule].def.To, w.Target)
-				if err != nil {
-					return nil, err
-				}
-				return asCurrent(o), nil
-			})
+			o, err := c.fetch(gctx, rules[w.Rule], w.Target)
 			switch {
 			case err == nil:
 				down.end()
+				got := asCurrent(o)
 				t.Current, t.Confirm, t.Refs = got, c.Now(), nil
 				decideUpdate(rules[w.Rule], w, t, t.Values, got)
 				return nil
@@ -82,11 +77,20 @@ func (c *cycle) stale(w *store.WorkItem, t *task) bool {
 		return false
 	case connector.ReadStale:
 	}
-	return len(c.caps.Calls[connector.OpGet]) > 0 && c.Now().Sub(t.Confirm) > c.subject.Def.Settings.Reconcile
+	return len(c.caps.Calls[connector.OpGet]) > 0 && c.Now().Sub(c.confirmed(t)) > c.subject.Def.Settings.StaleAfter()
+}
+
+// confirmed is when the values of an account were confirmed last: by a write or a read of its own, or by the
+// reconciliation, which compares all that are managed.
+func (c *cycle) confirmed(t *task) time.Time {
+	if all := c.confirmedAt(); t.Prior != store.Released && all.After(t.Confirm) {
+		return all
+	}
+	return t.Confirm
 }
 
 // patiently repeats a read while the target asks for a pause.
-func (c *cycle) patiently(ctx context.Context, read func() (*plan.Current, error)) (*plan.Current, error) {
+func patiently[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	for {
 		got, err := read()
 		if err == nil || ctx.Err() != nil || react(ctx, err) != putBack {
@@ -96,7 +100,7 @@ func (c *cycle) patiently(ctx context.Context, read func() (*plan.Current, error
 		select {
 		case <-ctx.Done():
 			t.Stop()
-			return nil, ctx.Err()
+			return got, ctx.Err()
 		case <-t.C:
 		}
 	}

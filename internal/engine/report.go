@@ -10,11 +10,12 @@ import (
 // Report is what `rollcall plan` shows: every change a cycle would make, why, and what it would cost. The JSON form is
 // stable (design 6.1).
 type Report struct {
-	Changes  []plan.Change `json:"changes"`
-	Counts   store.Counts  `json:"counts"`
-	Requests Estimate      `json:"requests"`
-	Warnings []string      `json:"-"`
-	Held     string        `json:"-"` // why deprovisioning would be held, "" for not at all
+	Changes  []plan.Change         `json:"changes"`
+	Counts   store.Counts          `json:"counts"`
+	Requests Estimate              `json:"requests"`
+	Drift    *store.Reconciliation `json:"drift,omitempty"` // what a comparison with the target found, nil without one
+	Warnings []string              `json:"-"`
+	Held     string                `json:"-"` // why deprovisioning would be held, "" for not at all
 }
 
 // Estimate is the number of calls a cycle will make and how long they take at the target's rate.
@@ -26,11 +27,12 @@ type Estimate struct {
 
 // RunReport is what `rollcall run` prints. The JSON form is stable (design 6.1).
 type RunReport struct {
-	Job        string          `json:"job"`
-	Cycle      CycleInfo       `json:"cycle"`
-	Counts     store.Counts    `json:"counts"`
-	Requests   store.Requests  `json:"requests"`
-	Quarantine *QuarantineInfo `json:"quarantine"`
+	Job        string                `json:"job"`
+	Cycle      CycleInfo             `json:"cycle"`
+	Counts     store.Counts          `json:"counts"`
+	Requests   store.Requests        `json:"requests"`
+	Quarantine *QuarantineInfo       `json:"quarantine"`
+	Drift      *store.Reconciliation `json:"drift,omitempty"` // what a comparison with the target found, nil without one
 
 	Warnings []string  `json:"-"`
 	Failures []Failure `json:"-"` // the first of them, for people

@@ -44,6 +44,10 @@ type task struct {
 	Missing  []store.Unresolved // references found without an account
 	Stale    []store.Unresolved // references that waited for an account and are not wanted any more
 	Absent   bool               // the linked account was looked for and is gone
+	Lost     bool               // the linked account is gone, and nobody needs another one: the link is dropped
+	Newer    bool               // Current holds values found in the target that the stored projection lacks
+	Drift    []drifted          // what was changed in the target
+	Undo     *undone            // what is taken back, in a cycle that undoes another
 	Heal     bool
 	Repeat   bool      // held in an earlier cycle already
 	Follow   bool      // second part of an object that was counted already
@@ -83,7 +87,7 @@ const (
 )
 
 func (t *task) code(c *packed.Coder) {
-	c.Flags(&t.Gone, &t.Soft, &t.Failed, &t.HoldRefs, &t.Absent, &t.Heal, &t.Repeat, &t.Follow, &t.Indexed, &t.Unmatched)
+	c.Flags(&t.Gone, &t.Soft, &t.Failed, &t.HoldRefs, &t.Absent, &t.Heal, &t.Repeat, &t.Follow, &t.Indexed, &t.Unmatched, &t.Lost, &t.Newer)
 	c.Text(&t.Name)
 	c.Bytes(t.Hash[:])
 	packed.List(c, (*[]store.LogFigure)(&t.Scope), func(c *packed.Coder, f *store.LogFigure) { c.Text(&f.Key); c.Text(&f.Value) })
@@ -102,6 +106,8 @@ func (t *task) code(c *packed.Coder) {
 	packed.List(c, &t.Warn, packed.Text)
 	packed.List(c, &t.Missing, codeUnresolvedRef)
 	packed.List(c, &t.Stale, codeUnresolvedRef)
+	packed.List(c, &t.Drift, codeDrifted)
+	packed.Maybe(c, &t.Undo, codeUndone)
 	c.Time(&t.Confirm)
 }
 

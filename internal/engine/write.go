@@ -393,11 +393,17 @@ func (p *pen) sendChanges(ctx context.Context) error {
 
 // delete removes an account.
 func (p *pen) delete(ctx context.Context) error {
+	had, err := p.removed(ctx)
+	if err != nil {
+		p.res.fatal = err
+		return nil //nolint:nilerr // nothing was sent; what the state refused ends the cycle
+	}
 	if err := p.subject.Target.Delete(ctx, p.r.def.To, p.it.Target); err != nil {
 		p.doubt = doubtful(err)
 		return err
 	}
 	p.res.written = true
+	p.out.props = had
 	p.step("EntryExportDelete", fmt.Sprintf("deleted %s %q from %s", p.r.def.To, p.t.Name, p.subject.TargetName))
 	b := &p.res.batch
 	if p.t.Gone {

@@ -42,10 +42,11 @@ type End struct {
 // Settings are the settings of the job itself. The zero value of a field means its default, see Defaults.
 type Settings struct {
 	Scope                   ScopeMode
-	Interval                time.Duration // default 40m, 1m to 24h (D7)
-	Trigger                 string        // "change" or "interval"
-	Reconcile               time.Duration // default 24h (D3)
-	Drift                   string        // "report", "correct" or "ignore"
+	Interval                time.Duration     // default 40m, 1m to 24h (D7)
+	Trigger                 string            // "change" or "interval"
+	Reconcile               time.Duration     // default 24h (D3); Never switches it off
+	Drift                   string            // "report", "correct" or "ignore"
+	DriftAttributes         map[string]string // the same for target attributes that differ from Drift
 	DeletionGuard           Guard
 	MembershipGuard         Guard
 	Quarantine              QuarantineLimits

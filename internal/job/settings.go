@@ -39,6 +39,9 @@ const (
 	RegexAnywhere = "anywhere" // a part of it, for filters that were written with that in mind
 )
 
+// Never is the interval of a reconciliation that is switched off.
+const Never = time.Duration(-1)
+
 // The bounds of the interval (design D7) and of the reconciliation.
 const (
 	MinInterval  = time.Minute
@@ -85,6 +88,23 @@ func (s Settings) WithDefaults(source, target End) Settings {
 	fill(&s.Deprovision, d.Deprovision)
 	fill(&s.RegexMatch, d.RegexMatch)
 	return s
+}
+
+// DriftOf is what a reconciliation does with a difference in a target attribute.
+func (s Settings) DriftOf(attr string) string {
+	if d, ok := s.DriftAttributes[attr]; ok {
+		return d
+	}
+	return s.Drift
+}
+
+// StaleAfter is how long values that an export or a reconciliation confirmed are relied on (design D1,
+// readBeforeWrite: stale): the reconciliation interval, or its default where none takes place.
+func (s Settings) StaleAfter() time.Duration {
+	if s.Reconcile > 0 {
+		return s.Reconcile
+	}
+	return Defaults().Reconcile
 }
 
 func fill[T comparable](field *T, value T) {

@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"maps"
 	"net/mail"
 	"slices"
 	"strings"
@@ -63,15 +64,15 @@ func (v *validator) settings() {
 	if s.Interval < MinInterval || s.Interval > MaxInterval {
 		v.errorf("settings.interval", "from 1m to 24h; the default is 40m", "interval %s is out of range", s.Interval)
 	}
-	if s.Reconcile < MinReconcile || s.Reconcile > MaxReconcile {
-		v.errorf("settings.reconcile", "from 1m to 2160h; the default is 24h", "reconcile %s is out of range", s.Reconcile)
+	if s.Reconcile != Never && (s.Reconcile < MinReconcile || s.Reconcile > MaxReconcile) {
+		v.errorf("settings.reconcile", "from 1m to 2160h, or never; the default is 24h", "reconcile %s is out of range", s.Reconcile)
 	}
 	v.choice("settings.trigger", s.Trigger, TriggerChange, TriggerInterval)
 	if s.Trigger == TriggerChange && source != Directory && source != "" {
 		v.warnf("settings.trigger", "trigger: interval",
 			"only the directory tells of its changes; with the source %s the job runs at its interval", source)
 	}
-	v.choice("settings.drift", s.Drift, DriftReport, DriftCorrect, DriftIgnore)
+	v.drift(s)
 	v.choice("settings.onMissingTarget", s.OnMissingTarget, MissingError, MissingRematch)
 	v.choice("settings.deprovision", s.Deprovision, DeprovisionDisable, DeprovisionDelete)
 	v.choice("settings.regexMatch", s.RegexMatch, RegexWhole, RegexAnywhere)
@@ -87,6 +88,23 @@ func (v *validator) settings() {
 		if strings.TrimSpace(p) == "" {
 			v.errorf(fmt.Sprintf("settings.protected[%d]", i), "a joining value as breakglass@example.com",
 				"an empty value protects nobody")
+		}
+	}
+}
+
+// drift checks what a reconciliation does. Attributes may stand in any of the rules.
+func (v *validator) drift(s Settings) {
+	v.choice("settings.drift.default", s.Drift, DriftReport, DriftCorrect, DriftIgnore)
+	var mapped []string
+	for _, r := range v.job.Rules {
+		for _, a := range r.Attributes {
+			mapped = append(mapped, a.Target)
+		}
+	}
+	for _, attr := range slices.Sorted(maps.Keys(s.DriftAttributes)) {
+		v.choice("settings.drift.attributes", s.DriftAttributes[attr], DriftReport, DriftCorrect, DriftIgnore)
+		if !slices.Contains(mapped, attr) {
+			v.errorf("settings.drift.attributes", didYouMean(attr, mapped), "no rule maps the attribute %s", attr)
 		}
 	}
 }

@@ -109,13 +109,19 @@ func TestValidate(t *testing.T) {
 			"settings.interval: error: interval 24h0m0.000000001s is out of range"}},
 		{"choices are checked", func(j *Job) {
 			j.Settings.Drift, j.Settings.Trigger, j.Settings.OnMissingTarget, j.Settings.Scope = "a", "b", "c", "d"
-			j.Settings.Reconcile = -1
+			j.Settings.Reconcile = -2
 		}, []string{
 			`settings.scope: error: unknown scope "d"`,
-			"settings.reconcile: error: reconcile -1ns is out of range",
+			"settings.reconcile: error: reconcile -2ns is out of range",
 			`settings.trigger: error: unknown value "b"`,
-			`settings.drift: error: unknown value "a"`,
+			`settings.drift.default: error: unknown value "a"`,
 			`settings.onMissingTarget: error: unknown value "c"`}},
+		{"a reconciliation may be switched off (design D3)", func(j *Job) { j.Settings.Reconcile = Never }, nil},
+		{"drift of single attributes is checked (design D3)", func(j *Job) {
+			j.Settings.DriftAttributes = map[string]string{"userNam": DriftCorrect, "userName": "mend"}
+		}, []string{
+			"settings.drift.attributes: error: no rule maps the attribute userNam",
+			`settings.drift.attributes: error: unknown value "mend"`}},
 		{"a guard has bounds and should be on (design D6)", func(j *Job) {
 			j.Settings.DeletionGuard = Guard{Threshold: -1, Percent: 101, Floor: -1}
 		}, []string{

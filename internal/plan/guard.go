@@ -37,6 +37,18 @@ func HalfRule(r Reading) Held {
 	return ""
 }
 
+// FewMemberships is how many memberships one cycle may take away whatever share they are of all: the only member of the
+// only group leaves it, and nothing is wrong. It is the number below which the limit for accounts never falls (design D6).
+const FewMemberships = 5
+
+// HalfRuleMembers is the half rule for memberships, of which the cycle would take removals away.
+func HalfRuleMembers(r Reading, removals int64) Held {
+	if !r.Incomplete && removals <= FewMemberships {
+		return ""
+	}
+	return HalfRule(r)
+}
+
 // Words tells an administrator why deprovisioning is held and what to do.
 func (h Held) Words(wanted, limit int64) string {
 	switch h {

@@ -34,6 +34,28 @@ func TestHalfRule(t *testing.T) { // design D6
 	}
 }
 
+func TestHalfRuleOfMemberships(t *testing.T) { // design D6, decision 0007
+	for _, tt := range []struct {
+		name     string
+		in       Reading
+		removals int64
+		want     Held
+	}{
+		{"the only membership ends", Reading{Full: true, Delivered: 0, Managed: 1}, 1, ""},
+		{"five may end whatever share they are", Reading{Full: true, Delivered: 0, Managed: 5}, 5, ""},
+		{"six of six", Reading{Full: true, Delivered: 0, Managed: 6}, 6, HeldEmpty},
+		{"more than half", Reading{Full: true, Delivered: 5, Managed: 11}, 6, HeldHalved},
+		{"exactly half", Reading{Full: true, Delivered: 6, Managed: 12}, 6, ""},
+		{"a reading that ended early holds even one", Reading{Full: true, Delivered: 5, Managed: 6, Incomplete: true}, 1, HeldIncomplete},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := HalfRuleMembers(tt.in, tt.removals); got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestHeldWords(t *testing.T) {
 	tests := []struct {
 		held Held

@@ -52,6 +52,8 @@ type Cycles interface {
 	Cycle(ctx context.Context, id string) (Cycle, error)
 	// CyclesOf returns the newest cycles of a job, newest first.
 	CyclesOf(ctx context.Context, jobID string, limit int) ([]Cycle, error)
+	// CycleOfPlan returns the cycle that carries or has carried a saved plan out; ErrNotFound.
+	CycleOfPlan(ctx context.Context, plan string) (Cycle, error)
 }
 
 // Writer writes everything a cycle produces.
@@ -91,6 +93,9 @@ type Projections interface {
 	Members(ctx context.Context, jobID string, owner ObjectKey, attr string) ([]Member, error)
 	// MembersOf returns the owners that an object was written to as a member, once each, by rule and anchor.
 	MembersOf(ctx context.Context, jobID string, ref identity.Ref) ([]ObjectKey, error)
+	// Memberships returns the members written that stand for one of the referents, by owner. It reads all members of the
+	// job, so it is for the few accounts that are made again.
+	Memberships(ctx context.Context, jobID string, refs []identity.Ref) ([]Member, error)
 	// CountMembers counts the members written by the whole job.
 	CountMembers(ctx context.Context, jobID string) (int64, error)
 	// Unresolved delivers the references of a job that wait for their referent, in the order of the referents.
@@ -133,7 +138,9 @@ type Work interface {
 	SetDepths(ctx context.Context, cycleID string, pass int) ([]ObjectKey, error)
 	// CountWork counts the items of a cycle.
 	CountWork(ctx context.Context, cycleID string) ([]WorkCount, error)
-	// ClearWork removes all items and the index of a cycle.
+	// Found delivers the accounts of a rule that the cycle has found, in the byte order of their source anchors.
+	Found(ctx context.Context, cycleID, rule string) iter.Seq2[Found, error]
+	// ClearWork removes all items, the index and the accounts found of a cycle.
 	ClearWork(ctx context.Context, cycleID string) error
 	// Indexed returns the entries of the cycle's match index with these folded values, by value.
 	Indexed(ctx context.Context, cycleID string, kind identity.Kind, attr string, values []string) (map[string][]IndexEntry, error)

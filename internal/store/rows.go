@@ -17,30 +17,43 @@ type Job struct {
 	FileDir  string // directory that relative paths in it start from
 	FileHash string // of everything that decides what the file means; the same hash is no save (design 6.1)
 
-	Saved        int64  // number of the saved version in force; grows with every save (engine.R160)
-	Version      int64  // of the saved schema in force; grows with every save that changes mappings, filters or scope (D14)
-	Paused       bool   // stopped by an administrator, or by too many failures in an initial cycle (engine.R16)
-	Disabled     bool   // stopped after four weeks of quarantine (engine.R12)
-	InitialDue   bool   // the next cycle is initial
-	Asked        int64  // grows with everything that asks for an initial cycle, so that a cycle under way does not take it for itself
-	Watermark    string // position in the source's change feed, "" for none
-	Epoch        int64  // grows each time a process takes the job; older holders can write nothing
-	Holder       string // who holds the job now, "" for nobody
-	HeldUntil    time.Time
-	NoReferences bool             // the target dropped references in creates once: they are sent as updates for the rest of this job (D1)
-	LastTotal    map[string]int64 // objects the target said it has, per kind, when it was listed last
-	ConfirmedAt  time.Time
-	Quarantine   *Quarantine
-	Woken        bool         // somebody wants the next cycle at once, because held operations were allowed; a cycle that begins forgets it
-	ResetDue     health.Reset // what a restart resets before the next cycle begins (engine.R20, R21)
-	Pruned       bool         // failures were dropped at the end of an initial cycle (engine.R16 escrowsPruned)
-	FailedRuns   int64        // cycles in a row that could not be carried to their end (engine.R137)
-	LastClean    string       // id of the last cycle without any failure, "" for none
-	LastExport   string       // id of the last cycle that wrote something, "" for none
-	SteadyFirst  time.Time    // engine.R137 steadyStateFirstAchievedTime
-	SteadyLast   time.Time
-	Created      time.Time
-	Updated      time.Time
+	Saved         int64  // number of the saved version in force; grows with every save (engine.R160)
+	Version       int64  // of the saved schema in force; grows with every save that changes mappings, filters or scope (D14)
+	Paused        bool   // stopped by an administrator, or by too many failures in an initial cycle (engine.R16)
+	Disabled      bool   // stopped after four weeks of quarantine (engine.R12)
+	InitialDue    bool   // the next cycle is initial
+	Asked         int64  // grows with everything that asks for an initial cycle, so that a cycle under way does not take it for itself
+	Watermark     string // position in the source's change feed, "" for none
+	Epoch         int64  // grows each time a process takes the job; older holders can write nothing
+	Holder        string // who holds the job now, "" for nobody
+	HeldUntil     time.Time
+	NoReferences  bool             // the target dropped references in creates once: they are sent as updates for the rest of this job (D1)
+	LastTotal     map[string]int64 // objects the target said it has, per kind, when it was listed last
+	ConfirmedAt   time.Time        // when a reconciliation last compared all accounts with what was written to them (D3)
+	ReconcileFrom time.Time        // when the interval to the next reconciliation began; zero before the initial cycle has ended
+	Reconciled    *Reconciliation  // what the last one found, nil before the first
+	Quarantine    *Quarantine
+	Woken         bool         // somebody wants the next cycle at once, because held operations were allowed; a cycle that begins forgets it
+	ResetDue      health.Reset // what a restart resets before the next cycle begins (engine.R20, R21)
+	Pruned        bool         // failures were dropped at the end of an initial cycle (engine.R16 escrowsPruned)
+	FailedRuns    int64        // cycles in a row that could not be carried to their end (engine.R137)
+	LastClean     string       // id of the last cycle without any failure, "" for none
+	LastExport    string       // id of the last cycle that wrote something, "" for none
+	SteadyFirst   time.Time    // engine.R137 steadyStateFirstAchievedTime
+	SteadyLast    time.Time
+	Created       time.Time
+	Updated       time.Time
+}
+
+// Reconciliation is what a comparison of a target's accounts with what was written to them has found (design D3).
+type Reconciliation struct {
+	At        time.Time `json:"at"`
+	CycleID   string    `json:"cycle"`
+	Accounts  int64     `json:"accounts"`  // listed
+	Unmanaged int64     `json:"unmanaged"` // of them without a link: never touched
+	Changed   int64     `json:"changed"`   // linked accounts that were changed in the target
+	Corrected int64     `json:"corrected"` // of them those of which something was to be written back
+	Missing   int64     `json:"missing"`   // linked accounts that the target no longer has
 }
 
 // AskInitial makes the next cycle initial, also when one is under way (engine section 3.3).
@@ -71,6 +84,7 @@ type CycleType string
 const (
 	Initial     CycleType = "initial"
 	Incremental CycleType = "incremental"
+	Undo        CycleType = "undo" // writes back what another cycle replaced (design D5)
 )
 
 // CycleState is the state of a cycle (engine.R138), with "Running" while it is under way.
@@ -89,6 +103,7 @@ type Phase string
 
 // The phases, in order.
 const (
+	PhaseList   Phase = "list"   // list the target's accounts and compare them with what was written; only in a cycle that reconciles
 	PhaseRead   Phase = "read"   // read the source, compare, evaluate; fills the work list; repeated from the start after a crash
 	PhaseMatch  Phase = "match"  // find the accounts of objects without a link, decide the action
 	PhaseExport Phase = "export" // write to the target, item by item
@@ -135,6 +150,7 @@ type Cycle struct {
 	Held       string // why deprovisioning was held: "", "TooManyDeletes", "SourceEmpty", "SourceHalved", "SourceIncomplete"
 	ErrorCode  string
 	Error      string // job-level failure
+	Plan       string // id of the saved plan that the cycle carries out, "" for none; a plan has one cycle at most
 	Checkpoint []byte // JSON of the engine, opaque here
 }
 
@@ -216,7 +232,8 @@ type Staged struct {
 	Reason   string
 	StagedAt time.Time
 	CycleID  string
-	Allowed  bool // released by an administrator; executed by the next cycle
+	Size     int64 // of removeMembers: how many are taken away; 0 otherwise
+	Allowed  bool  // released by an administrator; executed by the next cycle
 }
 
 // Stage is how far one work item has come.
@@ -256,6 +273,12 @@ type IndexEntry struct {
 	Value  string // folded
 	Anchor string
 	Doc    []byte // of the engine, opaque here: the account's attributes in use
+}
+
+// Found is a linked account that a cycle came across while it listed the target.
+type Found struct {
+	ObjectKey
+	Doc []byte // JSON of the engine: what was changed in it; nil for nothing
 }
 
 // LogRecord is one record of the provisioning log (engine.R145). The columns that can be filtered on stand beside the
@@ -326,6 +349,7 @@ type Batch struct {
 	Unstage   []ObjectKey
 	Log       []LogRecord
 	Index     []IndexEntry
-	DropIndex bool   // removes the cycle's index first
-	Cycle     *Cycle // inserted or replaced
+	Found     []Found // inserted or replaced
+	DropIndex bool    // removes the cycle's index first
+	Cycle     *Cycle  // inserted or replaced
 }

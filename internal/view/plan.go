@@ -56,6 +56,9 @@ func Plan(w io.Writer, r engine.Report, o PlanOptions) error {
 		b.WriteByte('\n')
 	}
 	b.WriteString(sum(byAction, r))
+	if r.Drift != nil {
+		fmt.Fprintf(&b, "%s\n", drift(*r.Drift))
+	}
 	if r.Held != "" {
 		fmt.Fprintf(&b, "Deletes and disables would be held: %s.\n", oneLine(heldReason(r.Held)))
 	}

@@ -48,6 +48,9 @@ func Run(w io.Writer, r engine.RunReport) error {
 		fmt.Fprintf(&b, ", %s answered \"too many requests\"", Count(r.Requests.Throttled))
 	}
 	b.WriteString(".\n")
+	if r.Drift != nil {
+		fmt.Fprintf(&b, "%s\n", drift(*r.Drift))
+	}
 	if err := failures(&b, r); err != nil {
 		return err
 	}
@@ -105,6 +108,24 @@ func counts(c store.Counts) *Table {
 		}
 	}
 	return t
+}
+
+// drift says what a comparison with the target found.
+func drift(d store.Reconciliation) string {
+	text := "Compared " + Plural(d.Accounts, "account") + " in the target: "
+	if d.Changed == 0 && d.Missing == 0 {
+		text += "all that are managed are as they were written"
+	} else {
+		text += Count(d.Changed) + " changed there"
+		if d.Corrected > 0 {
+			text += " (" + Count(d.Corrected) + " to be corrected)"
+		}
+		text += ", " + Count(d.Missing) + " missing"
+	}
+	if d.Unmanaged > 0 {
+		text += "; " + Count(d.Unmanaged) + " without a link were left alone"
+	}
+	return text + "."
 }
 
 func failures(b *bytes.Buffer, r engine.RunReport) error {

@@ -34,15 +34,16 @@ type Status struct {
 	SteadyFirst       *time.Time     `json:"steadyStateFirstAchievedTime"` // when nothing was left to do for the first time
 	SteadyLast        *time.Time     `json:"steadyStateLastAchievedTime"`
 
-	Entries            []EntryCount  `json:"synchronizedEntryCountByType"`
-	TroubleshootingURL *string       `json:"troubleshootingUrl"` // always null; the reference service has one
-	Objects            []RuleObjects `json:"objects"`
-	Warning            string        `json:"warning,omitempty"` // about the last cycle (engine.R110)
-	Failed             int64         `json:"failed"`            // objects that wait for a retry
-	Escrows            Escrows       `json:"escrows"`
-	Staged             int64         `json:"staged"`  // operations the guard holds
-	NextRun            *time.Time    `json:"nextRun"` // nil for never; a time that is past means at once
-	NextRunWhy         health.Why    `json:"nextRunReason"`
+	Entries            []EntryCount          `json:"synchronizedEntryCountByType"`
+	TroubleshootingURL *string               `json:"troubleshootingUrl"` // always null; the reference service has one
+	Objects            []RuleObjects         `json:"objects"`
+	Warning            string                `json:"warning,omitempty"` // about the last cycle (engine.R110)
+	Failed             int64                 `json:"failed"`            // objects that wait for a retry
+	Escrows            Escrows               `json:"escrows"`
+	Staged             int64                 `json:"staged"`  // operations the guard holds
+	Drift              *store.Reconciliation `json:"drift"`   // what the last comparison with the target found, nil before the first
+	NextRun            *time.Time            `json:"nextRun"` // nil for never; a time that is past means at once
+	NextRunWhy         health.Why            `json:"nextRunReason"`
 	due                bool
 }
 
@@ -188,6 +189,7 @@ func NewStatus(in StatusInput) Status {
 		NextRun:     instant(in.Due.At),
 		NextRunWhy:  in.Due.Why,
 		due:         !in.Due.At.IsZero() && !in.Due.At.After(in.Now),
+		Drift:       j.Reconciled,
 	}
 	for _, c := range in.Cycles {
 		switch {
@@ -425,6 +427,9 @@ func StatusPage(w io.Writer, s Status, now time.Time) error {
 		t.Add("warning", s.Warning)
 	}
 	t.Add("next cycle", nextText(s))
+	if d := s.Drift; d != nil {
+		t.Add("target", strings.TrimSuffix(drift(*d), ".")+", "+Duration(now.Sub(d.At))+" ago")
+	}
 	if s.Failed > 0 {
 		t.Add("failed", Plural(s.Failed, "object")+"; see `rollcall logs "+QuoteArg(s.Job.Name)+" --status failure`")
 		t.Add("", "tried again: "+attempts(s.Escrows))
@@ -493,6 +498,8 @@ func nextText(s Status) string {
 
 func phaseText(p store.Phase) string {
 	switch p {
+	case store.PhaseList:
+		return "comparing the target"
 	case store.PhaseRead:
 		return "reading the source"
 	case store.PhaseMatch:

@@ -64,6 +64,9 @@ func checkKeys(b *store.Batch) error {
 		c.key("index entry: attribute", b.Index[i].Attr)
 		c.key("index entry: anchor", b.Index[i].Anchor)
 	}
+	for i := range b.Found {
+		c.object("account found", &b.Found[i].ObjectKey)
+	}
 	if b.Cycle != nil && b.Cycle.ID != b.CycleID && c.err == nil {
 		c.err = fmt.Errorf("the batch is of cycle %s but carries cycle %s", b.CycleID, b.Cycle.ID)
 	}

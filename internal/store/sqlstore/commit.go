@@ -114,6 +114,10 @@ ON CONFLICT (cycle, rule, anchor) DO UPDATE SET stage = excluded.stage, pass = e
 INSERT INTO cycle_index (cycle, kind, attr, value, anchor, doc) VALUES {(?, ?, ?, ?, ?, ?)}
 ON CONFLICT (cycle, kind, attr, value, anchor) DO UPDATE SET doc = excluded.doc`)
 
+	upsertFound = database.NewBulk(`
+INSERT INTO cycle_found (cycle, rule, anchor, doc) VALUES {(?, ?, ?, ?)}
+ON CONFLICT (cycle, rule, anchor) DO UPDATE SET doc = excluded.doc`)
+
 	upsertObjects = database.NewBulk(`
 INSERT INTO job_objects (job, rule, anchor, hash_hi, hash_lo, state, target, confirmed) VALUES {(?, ?, ?, ?, ?, ?, ?, ?)}
 ON CONFLICT (job, rule, anchor) DO UPDATE SET hash_hi = excluded.hash_hi, hash_lo = excluded.hash_lo,
@@ -150,10 +154,10 @@ ON CONFLICT (job, rule, anchor) DO UPDATE SET name = excluded.name, hash_hi = ex
 	first_failed = excluded.first_failed, last_failed = excluded.last_failed, next_attempt = excluded.next_attempt`)
 
 	upsertStaged = database.NewBulk(`
-INSERT INTO job_staged (job, rule, anchor, name, target, action, reason, staged_at, cycle_id, allowed)
-VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}
+INSERT INTO job_staged (job, rule, anchor, name, target, action, reason, staged_at, cycle_id, allowed, size)
+VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}
 ON CONFLICT (job, rule, anchor) DO UPDATE SET name = excluded.name, target = excluded.target, action = excluded.action,
-	reason = excluded.reason, cycle_id = excluded.cycle_id, allowed = excluded.allowed`)
+	reason = excluded.reason, cycle_id = excluded.cycle_id, allowed = excluded.allowed, size = excluded.size`)
 
 	insertLog = database.NewBulk(`
 INSERT INTO provisioning_log (job, id, cycle_id, at, action, status, rule, source_id, source_name, name_fold, target_id, error_code, doc)
@@ -179,7 +183,7 @@ func (s *Store) writeCycle(w *writer, job int64, b *store.Batch) (err error) {
 			return err
 		}
 	}
-	if len(b.Work)+len(b.Done)+len(b.Index) == 0 && !b.DropIndex {
+	if len(b.Work)+len(b.Done)+len(b.Index)+len(b.Found) == 0 && !b.DropIndex {
 		return nil
 	}
 	var cycle int64
@@ -211,6 +215,12 @@ func (s *Store) writeCycle(w *writer, job int64, b *store.Batch) (err error) {
 		},
 		func(dst []any, e *store.IndexEntry) []any {
 			return append(dst, cycle, string(e.Kind), e.Attr, indexValue(e.Value), e.Anchor, database.Blob(e.Doc))
+		})
+	put(w, "accounts found", upsertFound, nil, b.Found,
+		func(f *store.Found) store.ObjectKey { return f.ObjectKey },
+		func(x, y *store.Found) int { return compareKeys(&x.ObjectKey, &y.ObjectKey) },
+		func(dst []any, f *store.Found) []any {
+			return append(dst, cycle, f.Rule, f.Anchor, database.Blob(f.Doc))
 		})
 	return w.err
 }
@@ -273,7 +283,7 @@ func writeState(w *writer, job int64, b *store.Batch) {
 		func(x, y *store.Staged) int { return compareKeys(&x.ObjectKey, &y.ObjectKey) },
 		func(dst []any, o *store.Staged) []any {
 			return append(dst, job, o.Rule, o.Anchor, database.Text(o.Name), o.Target, o.Action, database.Text(o.Reason),
-				database.Micros(o.StagedAt), o.CycleID, database.Flag(o.Allowed))
+				database.Micros(o.StagedAt), o.CycleID, database.Flag(o.Allowed), o.Size)
 		})
 	put(w, "held operations", deleteStaged, job, b.Unstage, sameKey, compareKeys, objectKeyArgs)
 	put(w, "log", insertLog, nil, b.Log, func(r *store.LogRecord) string { return r.ID }, nil, func(dst []any, r *store.LogRecord) []any {

@@ -33,13 +33,13 @@ FROM job_escrows WHERE job = (SELECT num FROM jobs WHERE id = $1) ORDER BY rule,
 // Staged returns the held operations of a job by rule and anchor.
 func (s *Store) Staged(ctx context.Context, jobID string) ([]store.Staged, error) {
 	const text = `
-SELECT rule, anchor, name, target, action, reason, staged_at, cycle_id, allowed
+SELECT rule, anchor, name, target, action, reason, staged_at, cycle_id, allowed, size
 FROM job_staged WHERE job = (SELECT num FROM jobs WHERE id = $1) ORDER BY rule, anchor`
 	var staged []store.Staged
 	err := database.Query(ctx, s.db.Read(), text, []any{jobID}, func(rows *sql.Rows) error {
 		var o store.Staged
 		var at, allowed int64
-		err := rows.Scan(&o.Rule, &o.Anchor, &o.Name, &o.Target, &o.Action, &o.Reason, &at, &o.CycleID, &allowed)
+		err := rows.Scan(&o.Rule, &o.Anchor, &o.Name, &o.Target, &o.Action, &o.Reason, &at, &o.CycleID, &allowed, &o.Size)
 		o.StagedAt, o.Allowed = database.Time(at), allowed != 0
 		staged = append(staged, o)
 		return err

@@ -67,6 +67,26 @@ WHERE job = (SELECT num FROM jobs WHERE id = $1) AND kind = $2 AND ref = $3 ORDE
 	return owners, nil
 }
 
+var memberships = database.NewBulk(`
+SELECT rule, anchor, attr, kind, ref, target FROM job_members
+WHERE job = (SELECT num FROM jobs WHERE id = ?) AND (kind, ref) IN (VALUES {(?, ?)}) ORDER BY rule, anchor, attr, kind, ref`)
+
+// Memberships returns the members written that stand for one of the referents, by owner.
+func (s *Store) Memberships(ctx context.Context, jobID string, refs []identity.Ref) ([]store.Member, error) {
+	var members []store.Member
+	args := func(dst []any, r *identity.Ref) []any { return append(dst, string(r.Kind), r.Anchor) }
+	err := database.QueryBulk(ctx, s.db, s.db.Read(), memberships, database.Fixed{Before: []any{jobID}}, refs, args, func(rows *sql.Rows) error {
+		var m store.Member
+		err := rows.Scan(&m.Owner.Rule, &m.Owner.Anchor, &m.Attr, &m.Ref.Kind, &m.Ref.Anchor, &m.Target)
+		members = append(members, m)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("memberships of job %s: %w", jobID, err)
+	}
+	return members, nil
+}
+
 // CountMembers counts the members written by the whole job.
 func (s *Store) CountMembers(ctx context.Context, jobID string) (n int64, err error) {
 	const text = `SELECT count(*) FROM job_members WHERE job = (SELECT num FROM jobs WHERE id = $1)`

@@ -29,6 +29,7 @@ DELETE FROM job_unresolved WHERE job = $1 AND (kind, ref, rule, anchor, attr) IN
 	dropIndex = `
 DELETE FROM cycle_index WHERE cycle = $1 AND (kind, attr, value, anchor) IN
 	(SELECT kind, attr, value, anchor FROM cycle_index WHERE cycle = $1 LIMIT $2)`
+	dropFound = `DELETE FROM cycle_found WHERE cycle = $1 AND (rule, anchor) IN (SELECT rule, anchor FROM cycle_found WHERE cycle = $1 LIMIT $2)`
 )
 
 // sweep removes what deleted jobs left behind.
@@ -69,9 +70,9 @@ func (s *Store) sweepJob(ctx context.Context, job int64) error {
 	})
 }
 
-// clearCycle removes the work list and the match index of the cycle with this number.
+// clearCycle removes the work list, the match index and the accounts found of the cycle with this number.
 func (s *Store) clearCycle(ctx context.Context, cycle int64) error {
-	for _, t := range []struct{ name, drop string }{{"cycle_work", dropWork}, {"cycle_index", dropIndex}} {
+	for _, t := range []struct{ name, drop string }{{"cycle_work", dropWork}, {"cycle_index", dropIndex}, {"cycle_found", dropFound}} {
 		all, err := s.clearTable(ctx, t.name, cycle)
 		if err == nil && !all {
 			_, err = s.deletePieces(ctx, t.drop, cycle)

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 
@@ -108,7 +109,31 @@ GROUP BY pass, rule, action, stage ORDER BY pass, rule, action, stage`
 	return counts, nil
 }
 
-// ClearWork removes all items and the index of a cycle, piece by piece; cut short, it can be repeated.
+const selectFound = `
+SELECT anchor, doc FROM cycle_found
+WHERE cycle = (SELECT num FROM cycles WHERE id = $1) AND rule = $2 AND anchor > $3 ORDER BY anchor LIMIT $4`
+
+// Found delivers the accounts of a rule that the cycle has found, in the byte order of their source anchors.
+func (s *Store) Found(ctx context.Context, cycleID, rule string) iter.Seq2[store.Found, error] {
+	return pages(func(last *store.Found, page []store.Found) ([]store.Found, error) {
+		after := ""
+		if last != nil {
+			after = last.Anchor
+		}
+		err := database.Query(ctx, s.db.Read(), selectFound, []any{cycleID, rule, after, pageRows}, func(rows *sql.Rows) error {
+			f := store.Found{ObjectKey: store.ObjectKey{Rule: rule}}
+			err := rows.Scan(&f.Anchor, &f.Doc)
+			page = append(page, f)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("accounts of rule %s found by cycle %s: %w", rule, cycleID, err)
+		}
+		return page, nil
+	})
+}
+
+// ClearWork removes all items, the index and the accounts found of a cycle, piece by piece; cut short, it can be repeated.
 func (s *Store) ClearWork(ctx context.Context, cycleID string) error {
 	var num int64
 	err := s.db.Read().QueryRowContext(ctx, `SELECT num FROM cycles WHERE id = $1`, cycleID).Scan(&num)

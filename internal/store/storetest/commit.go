@@ -20,6 +20,7 @@ func commitChecks() []Check {
 		{"of two rows with one key in a batch the later one counts", commitTwice},
 		{"a batch of thousands of rows arrives whole", commitMany},
 		{"a cycle comes back as it was written, the newest first", cycles},
+		{"a saved plan has one cycle at most (D5)", cyclesOfPlans},
 	}
 }
 
@@ -37,6 +38,7 @@ type state struct {
 	Work        []store.WorkItem
 	Counts      []store.WorkCount
 	Index       map[string][]store.IndexEntry
+	Found       []store.Found
 	Log         []store.LogRecord
 }
 
@@ -84,6 +86,8 @@ func dump(ctx context.Context, s Store, job, cycle string) (state, error) {
 	keep(err)
 	d.Index, err = s.Indexed(ctx, cycle, identity.User, mail, anchors())
 	keep(err)
+	d.Found, err = collect(s.Found(ctx, cycle, users))
+	keep(err)
 	d.Log, err = s.Records(ctx, store.LogQuery{JobID: job, Ascending: true})
 	keep(err)
 	return d, errors.Join(errs...)
@@ -105,8 +109,9 @@ func everything() *store.Batch {
 		b.Members = append(b.Members, store.Member{Owner: key(a), Attr: members, Ref: ref, Target: "target of " + a})
 		b.Unresolved = append(b.Unresolved, store.Unresolved{Owner: key(a), Attr: "manager", Ref: ref})
 		b.Escrows = append(b.Escrows, store.Escrow{ObjectKey: key(a), Name: name, Hash: hash(n), Code: "EntryConflict", Reason: "r" + a, Reference: i%2 == 0, Attempts: i, FirstFailed: at, LastFailed: later, NextAttempt: later.Add(6 * time.Hour)})
-		b.Staged = append(b.Staged, store.Staged{ObjectKey: key(a), Name: name, Target: "target of " + a, Action: "delete", Reason: "out of scope: " + a, StagedAt: later, CycleID: cycleID, Allowed: i%2 == 1})
+		b.Staged = append(b.Staged, store.Staged{ObjectKey: key(a), Name: name, Target: "target of " + a, Action: "delete", Reason: "out of scope: " + a, StagedAt: later, CycleID: cycleID, Size: int64(i), Allowed: i%2 == 1})
 		b.Index = append(b.Index, store.IndexEntry{Kind: identity.User, Attr: mail, Value: a, Anchor: "target of " + a, Doc: doc})
+		b.Found = append(b.Found, store.Found{ObjectKey: key(a), Doc: doc})
 		b.Log = append(b.Log, store.LogRecord{ID: fmt.Sprintf("record-%02d", i), JobID: jobID, CycleID: cycleID, At: later, Action: "create", Status: "success", Rule: users, SourceID: a, SourceName: name, TargetID: "target of " + a, ErrorCode: "none", Doc: doc})
 	}
 	return b
@@ -116,7 +121,7 @@ func everything() *store.Batch {
 func stateOf(b *store.Batch) state {
 	d := state{
 		Objects: map[string]store.Object{}, Owners: map[string]string{}, Projections: map[string]store.Projection{}, Index: map[string][]store.IndexEntry{},
-		Members: b.Members, MemberCount: int64(len(b.Members)), Unresolved: b.Unresolved, Escrows: b.Escrows, Staged: b.Staged, Log: b.Log,
+		Members: b.Members, MemberCount: int64(len(b.Members)), Unresolved: b.Unresolved, Escrows: b.Escrows, Staged: b.Staged, Found: b.Found, Log: b.Log,
 	}
 	tallies := map[store.LinkState]int64{}
 	for _, o := range b.Objects {
@@ -365,7 +370,7 @@ func cycles(ctx context.Context, s Store) error {
 			Began: instant().Add(time.Duration(n) * time.Hour), Ended: instant().Add(time.Duration(n)*time.Hour + time.Minute),
 			Counts:   store.Counts{Imported: 1, InScope: 2, Created: 3, Updated: 4, Enabled: 5, Disabled: 6, Deleted: 7, Staged: 8, Unchanged: 9, Skipped: 10, Failed: 1 << 40},
 			Requests: store.Requests{Total: 12, ByMethod: map[string]int64{"GET": 2, "POST": 10}, Throttled: 1},
-			Planned:  100, Done: 99, Watermark: "w\n", Held: "TooManyDeletes", ErrorCode: "code", Error: "Fehlermeldung: ü", Checkpoint: []byte{0, 1, 0xff},
+			Planned:  100, Done: 99, Watermark: "w\n", Held: "TooManyDeletes", ErrorCode: "code", Error: "Fehlermeldung: ü", Checkpoint: []byte{0, 1, 0xff}, Plan: fmt.Sprintf("plan-%d", n),
 		}
 		running := c
 		running.State, running.Ended, running.Checkpoint, running.Requests = store.Running, time.Time{}, []byte("x"), store.Requests{}
@@ -389,4 +394,29 @@ func cycles(ctx context.Context, s Store) error {
 	}
 	none, err := s.CyclesOf(ctx, "no such job", 3)
 	return first(err, same("cycles of an unknown job", none, nil))
+}
+
+func cyclesOfPlans(ctx context.Context, s Store) error {
+	if err := s.CreateJob(ctx, store.Job{ID: jobID, Name: "x"}); err != nil {
+		return err
+	}
+	commit := func(id, plan string) error {
+		return s.Commit(ctx, &store.Batch{JobID: jobID, CycleID: id, Cycle: &store.Cycle{ID: id, JobID: jobID, Plan: plan, Began: instant()}})
+	}
+	if err := first(commit("a", ""), commit("b", ""), commit("c", "p"), commit("c", "p")); err != nil {
+		return err
+	}
+	if err := commit("d", "p"); !errors.Is(err, store.ErrConflict) {
+		return wrongError("a second cycle of a plan", err, store.ErrConflict)
+	}
+	got, err := s.CycleOfPlan(ctx, "p")
+	if err := first(err, same("cycle of the plan", got.ID, "c")); err != nil {
+		return err
+	}
+	for _, plan := range []string{"", "q"} {
+		if _, err := s.CycleOfPlan(ctx, plan); !errors.Is(err, store.ErrNotFound) {
+			return wrongError("cycle of the plan "+plan, err, store.ErrNotFound)
+		}
+	}
+	return nil
 }

@@ -21,23 +21,28 @@ import (
 // such a store fails too: nobody knows that it can fail.
 func TestSuiteCatchesFaults(t *testing.T) {
 	faults := map[string]func(storetest.Store) storetest.Store{
-		"a job comes back as it was stored":                                                               func(s storetest.Store) storetest.Store { return losesWatermark{s} },
-		"a job is found by id before name, and by name without regard to case":                            func(s storetest.Store) storetest.Store { return namesByCase{s} },
-		"a job whose id or name exists is a conflict":                                                     func(s storetest.Store) storetest.Store { return hidesConflict{s} },
-		"an update keeps id, epoch and hold, and a failed one changes nothing":                            func(s storetest.Store) storetest.Store { return updatesHolder{s} },
-		"updates at the same time all take effect":                                                        func(s storetest.Store) storetest.Store { return losesUpdates{s} },
-		"a deleted job takes all its state and log along, and no other's":                                 func(s storetest.Store) storetest.Store { return deletesTheRowOnly{s} },
-		"versions come newest first, and a number is used once (engine.R160)":                             func(s storetest.Store) storetest.Store { return oldestVersionFirst{s} },
-		"a hold gives a new epoch, and the same holder keeps it (I9)":                                     func(s storetest.Store) storetest.Store { return releasesForAnybody{s} },
-		"of several holders who ask at once one gets the job (I9)":                                        func(s storetest.Store) storetest.Store { return holdsForAll{s} },
-		"a batch of an old epoch is stale and writes nothing (D13)":                                       func(s storetest.Store) storetest.Store { return ignoresEpoch{s} },
-		"everything in a batch comes back as it was written, whatever the key":                            editing(func(b *store.Batch) { b.Unresolved = nil }),
-		"a batch with one impossible row leaves nothing, and fails alike on all databases (I7)":           func(s storetest.Store) storetest.Store { return commitsInTwo{s} },
-		"forgetting an object takes everything that hangs on it, and nothing else":                        editing(func(b *store.Batch) { b.Unstage, b.Unescrow, b.Forget = b.Forget, b.Forget, nil }),
-		"rows written again replace the old ones":                                                         editing(func(b *store.Batch) { b.Unstage = keysOf(b.Staged) }),
-		"of two rows with one key in a batch the later one counts":                                        editing(func(b *store.Batch) { b.Objects = slices.Clone(b.Objects); slices.Reverse(b.Objects) }),
-		"a batch of thousands of rows arrives whole":                                                      editing(func(b *store.Batch) { b.Objects = b.Objects[:min(2048, len(b.Objects))] }),
-		"a cycle comes back as it was written, the newest first":                                          func(s storetest.Store) storetest.Store { return oldestCycleFirst{s} },
+		"a job comes back as it was stored":                                                     func(s storetest.Store) storetest.Store { return losesWatermark{s} },
+		"a job is found by id before name, and by name without regard to case":                  func(s storetest.Store) storetest.Store { return namesByCase{s} },
+		"a job whose id or name exists is a conflict":                                           func(s storetest.Store) storetest.Store { return hidesConflict{s} },
+		"an update keeps id, epoch and hold, and a failed one changes nothing":                  func(s storetest.Store) storetest.Store { return updatesHolder{s} },
+		"updates at the same time all take effect":                                              func(s storetest.Store) storetest.Store { return losesUpdates{s} },
+		"a deleted job takes all its state and log along, and no other's":                       func(s storetest.Store) storetest.Store { return deletesTheRowOnly{s} },
+		"versions come newest first, and a number is used once (engine.R160)":                   func(s storetest.Store) storetest.Store { return oldestVersionFirst{s} },
+		"a hold gives a new epoch, and the same holder keeps it (I9)":                           func(s storetest.Store) storetest.Store { return releasesForAnybody{s} },
+		"of several holders who ask at once one gets the job (I9)":                              func(s storetest.Store) storetest.Store { return holdsForAll{s} },
+		"a batch of an old epoch is stale and writes nothing (D13)":                             func(s storetest.Store) storetest.Store { return ignoresEpoch{s} },
+		"everything in a batch comes back as it was written, whatever the key":                  editing(func(b *store.Batch) { b.Unresolved = nil }),
+		"a batch with one impossible row leaves nothing, and fails alike on all databases (I7)": func(s storetest.Store) storetest.Store { return commitsInTwo{s} },
+		"forgetting an object takes everything that hangs on it, and nothing else":              editing(func(b *store.Batch) { b.Unstage, b.Unescrow, b.Forget = b.Forget, b.Forget, nil }),
+		"rows written again replace the old ones":                                               editing(func(b *store.Batch) { b.Unstage = keysOf(b.Staged) }),
+		"of two rows with one key in a batch the later one counts":                              editing(func(b *store.Batch) { b.Objects = slices.Clone(b.Objects); slices.Reverse(b.Objects) }),
+		"a batch of thousands of rows arrives whole":                                            editing(func(b *store.Batch) { b.Objects = b.Objects[:min(2048, len(b.Objects))] }),
+		"a cycle comes back as it was written, the newest first":                                func(s storetest.Store) storetest.Store { return oldestCycleFirst{s} },
+		"a saved plan has one cycle at most (D5)": editing(func(b *store.Batch) {
+			c := *b.Cycle
+			c.Plan, b.Cycle = "", &c
+		}),
+		"memberships are found by the referent, exactly":                                                  func(s storetest.Store) storetest.Store { return findsNoMembership{s} },
 		"objects come in byte order of their anchors, of one rule and job only (D15)":                     func(s storetest.Store) storetest.Store { return sortsByLanguage{s} },
 		"objects can be written while they are read, and a reader may stop":                               func(s storetest.Store) storetest.Store { return readsOnePage{s} },
 		"look-ups find what is there, once, whatever else is asked for":                                   func(s storetest.Store) storetest.Store { return findsByCase{s} },
@@ -121,6 +126,12 @@ func keysOf(staged []store.Staged) []store.ObjectKey {
 		keys = append(keys, o.ObjectKey)
 	}
 	return keys
+}
+
+type findsNoMembership struct{ storetest.Store }
+
+func (findsNoMembership) Memberships(context.Context, string, []identity.Ref) ([]store.Member, error) {
+	return nil, nil
 }
 
 type losesWatermark struct{ storetest.Store }

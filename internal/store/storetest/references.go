@@ -13,6 +13,7 @@ func referenceChecks() []Check {
 	return []Check{
 		{"members come in order of kind and anchor, of one owner and attribute only", memberOrder},
 		{"the owners of a member are found, once each, of its kind and job only", memberOwners},
+		{"memberships are found by the referent, exactly", membershipsOf},
 		{"unresolved references come in the order of their referents until they are resolved (D4)", unresolved},
 	}
 }
@@ -121,4 +122,21 @@ func unresolved(ctx context.Context, s Store) error {
 	}
 	got, err = collect(s.Unresolved(ctx, jobID))
 	return first(err, same("unresolved references left", got, slices.Concat(want[:100], want[len(want)-3:])))
+}
+
+func membershipsOf(ctx context.Context, s Store) error {
+	if err := withJob(ctx, s); err != nil {
+		return err
+	}
+	b := batch()
+	for _, owner := range []string{"g", "h"} {
+		for _, ref := range []string{"ann", "ANN", "bob"} {
+			b.Members = append(b.Members, store.Member{Owner: store.ObjectKey{Rule: "groups", Anchor: owner}, Attr: members, Ref: identity.Ref{Kind: identity.User, Anchor: ref}, Target: "target of " + ref})
+		}
+	}
+	if err := s.Commit(ctx, b); err != nil {
+		return err
+	}
+	got, err := s.Memberships(ctx, jobID, []identity.Ref{{Kind: identity.User, Anchor: "ann"}, {Kind: identity.Group, Anchor: "bob"}})
+	return first(err, same("memberships", got, []store.Member{b.Members[0], b.Members[3]}))
 }

@@ -139,7 +139,7 @@ func workClear(ctx context.Context, s Store) error {
 		return err
 	}
 	want := stateOf(everything())
-	want.Work, want.Counts, want.Index = nil, nil, nil
+	want.Work, want.Counts, want.Index, want.Found = nil, nil, nil, nil
 	got, err := dump(ctx, s, jobID, cycleID)
 	if err := first(err, same("state of the cycle cleared", got, want)); err != nil {
 		return err
