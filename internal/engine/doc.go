@@ -5,6 +5,7 @@
 // Read in this order:
 //
 //	cycle.go       the cycle from top to bottom
+//	reconcile.go   the target's accounts against what was written to them (design D3), drift.go what follows
 //	read.go        the source against the state, merged in the order of anchors (design D15)
 //	evaluate.go    one object: scope, mapping, what follows for its account
 //	accounts.go    matching: the index of accounts, filter queries, what the answers mean
@@ -18,7 +19,9 @@
 //	outcome.go     what is remembered of it afterwards
 //	life.go        what the end of a cycle means for its job; pause, start, restart
 //
-// plan.go runs the same code up to the export and tells what would be sent. once.go runs it for single objects that a
+// undo.go puts a work list together from the log of another cycle, undoing.go decides what of it is taken back (design D5).
+//
+// plan.go runs the same code up to the export and tells what would be sent; saved.go holds a cycle to a plan that was saved. once.go runs it for single objects that a
 // person asks for; find.go finds out whom they mean, once_report.go tells each step.
 //
 // task.go holds what is remembered of an object between these steps, record.go makes log records, failure.go is the one
