@@ -239,7 +239,7 @@ func TestUndoOfDeletions(t *testing.T) { // design D5
 		t.Errorf("counts %+v", rep.Counts)
 	}
 	got := w.account(identity.User, "ann")
-	if got["title"] != "Clerk" || got["manager"] != "bob" || got["active"] != true || w.anchorOf(identity.User, "ann") == old {
+	if got["title"] != "Clerk" || got["manager"] != "bob" || !w.active("ann") || w.anchorOf(identity.User, "ann") == old {
 		t.Errorf("ann %v", got)
 	}
 	if w.account(identity.User, "cid")["manager"] != "ann" {

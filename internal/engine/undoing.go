@@ -38,7 +38,7 @@ func (d *undoing) decide(ctx context.Context) error {
 	case d.err != nil:
 		code, reason := failureOf(d.err)
 		failTask(d.w, d.t, code, reason)
-		return nil
+		return nil //nolint:nilerr // the failure is recorded with the object
 	case d.u.Created && d.u.Deleted:
 		d.leave("created and deleted by that cycle")
 		return nil
@@ -207,7 +207,7 @@ func (d *undoing) unmake(ctx context.Context) error {
 		if err != nil {
 			code, reason := failureOf(err)
 			failTask(d.w, d.t, code, reason)
-			return nil //nolint:nilerr // the failure is recorded with the object
+			return nil
 		}
 		d.t.Soft, d.t.After = true, store.Released
 		d.t.Reason += ", which created the account; the rule does not allow deletes, so it is disabled"
