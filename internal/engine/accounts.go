@@ -275,7 +275,10 @@ func (c *cycle) askAll(ctx context.Context, r *rule, tasks []*task, complete boo
 // judge decides what follows from the answers about one object.
 func (c *cycle) judge(ctx context.Context, r *rule, w *store.WorkItem, t *task, complete bool, answers []answer,
 	found map[string]map[string][]store.IndexEntry, given map[string]string, batch *store.Batch) error {
-	for _, a := range answers {
+	if t.Orphan {
+		return c.judgeOrphan(ctx, r, w, t, answers, given, batch)
+	}
+	for i, a := range answers {
 		if a.err != nil {
 			code, reason := failureOf(a.err)
 			failTask(w, t, code, reason)
@@ -284,6 +287,9 @@ func (c *cycle) judge(ctx context.Context, r *rule, w *store.WorkItem, t *task, 
 		owner, err := c.owner(ctx, r, a.hits, given)
 		if err != nil {
 			return err
+		}
+		if i >= len(t.own()) && !t.made(r, a.cur) {
+			continue
 		}
 		out, ok := match.Judge(a.question, a.hits, w.Anchor, func(string) string { return owner })
 		if !ok {
@@ -312,6 +318,7 @@ func (c *cycle) judge(ctx context.Context, r *rule, w *store.WorkItem, t *task, 
 // unmatched plans the creation of an account, unless another object of this cycle was promised one with the same
 // joining value (engine.R52).
 func (c *cycle) unmatched(r *rule, w *store.WorkItem, t *task, found map[string]map[string][]store.IndexEntry, given map[string]string, batch *store.Batch) {
+	t.Match, t.Earlier, t.Sent = t.own(), 0, nil
 	for _, q := range t.Match {
 		v := r.fold(q.Attr, q.Value)
 		other := given[promised+q.Attr+"\x00"+v]
@@ -344,6 +351,7 @@ func (c *cycle) unmatched(r *rule, w *store.WorkItem, t *task, found map[string]
 
 // adopt links an account that exists already and plans what it lacks.
 func (c *cycle) adopt(r *rule, w *store.WorkItem, t *task, cur *plan.Current) {
+	t.Match, t.Earlier, t.Sent = t.own(), 0, nil
 	t.Current = cur
 	t.After = store.Active
 	t.Reason = "matched by " + t.Matched
@@ -371,7 +379,7 @@ func (c *cycle) ask(ctx context.Context, r *rule, q match.Question, complete boo
 		return hits, cur, 0, nil
 	}
 	hits, err := c.subject.Target.Find(ctx, r.def.To, q.Attr, q.Value, c.solo.hits())
-	if reaction := react(ctx, err); err != nil && ctx.Err() == nil && reaction != putBack && reaction != failJob {
+	if reaction := react(ctx, err); err != nil && ctx.Err() == nil && reaction != putBack && reaction != failJob && reaction != stop {
 		return nil, nil, 0, err // of this object alone
 	}
 	if err != nil {
@@ -432,8 +440,12 @@ func (c *cycle) whileReading(ctx context.Context, op string, err error) (time.Du
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
-	if react(ctx, err) == putBack {
+	switch react(ctx, err) {
+	case putBack:
 		return max(connector.AsError(err).RetryAfter, time.Second), nil
+	case stop:
+		return 0, err
+	case failObject, failJob, lookAgain, gone, taken:
 	}
 	return 0, &jobFailure{reason: quarantineConnection, op: op, err: err}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
@@ -24,6 +25,7 @@ const holdFor = 2 * time.Minute
 type cycle struct {
 	*Engine
 	subject Subject
+	lease   *lease // nil in a plan
 	opt     Options
 	rules   []*rule
 	caps    connector.Caps
@@ -36,6 +38,7 @@ type cycle struct {
 	callsWas  store.Requests  // calls that earlier processes made for it
 	announced *store.Position // creates up to here may have been sent by an earlier process; nil for none
 	mark      *store.Position // the same, with what this process announced
+	lost      sync.Map        // by store.ObjectKey: creates that this process has put back although they may have taken effect
 	limit     int64           // of the deletion guard
 	memLimit  int64           // of the membership guard
 	managed   int64
@@ -70,6 +73,8 @@ func (e *Engine) Run(ctx context.Context, s Subject, opt Options) (RunReport, er
 	if err != nil {
 		return RunReport{}, err
 	}
+	c.lease = newLease(e, j)
+	c.subject.Target = c.lease.guard(c.subject.Target)
 	for {
 		wait, done, err := c.slice(ctx)
 		if err != nil {
@@ -81,8 +86,8 @@ func (e *Engine) Run(ctx context.Context, s Subject, opt Options) (RunReport, er
 		if err := c.pause(ctx, wait); err != nil {
 			return RunReport{}, err
 		}
-		if j, err = e.Store.Hold(ctx, j.ID, e.Holder, e.Now(), e.Now().Add(e.Slice+holdFor)); err != nil {
-			return RunReport{}, fmt.Errorf("job %s: keep it: %w", j.Name, err)
+		if j, err = c.lease.take(ctx); err != nil {
+			return RunReport{}, err
 		}
 		if err := mayRun(j); err != nil && (c.undo == "" || !errors.Is(err, ErrPaused)) { // a pause takes effect here, and the next start goes on from here (design D13)
 			return RunReport{}, err
@@ -263,6 +268,15 @@ func (c *cycle) remember() error {
 
 // abandon ends an interrupted cycle that does not go on.
 func (e *Engine) abandon(ctx context.Context, s Subject, old store.Cycle, why string) error {
+	var m progressMark
+	if len(old.Checkpoint) > 0 {
+		if err := json.Unmarshal(old.Checkpoint, &m); err != nil {
+			return fmt.Errorf("cycle %s: read its checkpoint: %w", old.ID, err)
+		}
+	}
+	if err := e.leaveDoubts(ctx, s.Job, old, m.Announced); err != nil {
+		return err
+	}
 	old.State, old.Phase, old.Ended = store.Failed, store.PhaseDone, e.Now()
 	old.Error = why
 	if err := e.Store.ClearWork(ctx, old.ID); err != nil {
@@ -512,6 +526,9 @@ func (c *cycle) finish(ctx context.Context) error {
 // are stored only for what was done.
 func (c *cycle) fail(ctx context.Context, f *jobFailure) error {
 	if err := c.commit(ctx, &store.Batch{Cycle: c.current()}); err != nil { // only who still holds the job may end its cycle
+		return err
+	}
+	if err := c.Engine.leaveDoubts(ctx, c.subject.Job, c.row, c.mark); err != nil {
 		return err
 	}
 	now := c.Now()

@@ -11,11 +11,14 @@
 //	accounts.go    matching: the index of accounts, filter queries, what the answers mean
 //	unique.go      values chosen among candidates: SelectUniqueValue
 //	refresh.go     accounts read before they are updated, where the settings ask for it
+//	doubt.go       creates of which nobody knows whether they took effect
 //	references.go  managers and members: compared, ordered, healed (design D1, D4)
-//	referrers.go   who refers to an account that is replaced, or enabled again
+//	renewed.go     references to accounts that were made anew
 //	guard.go       what is held back (design D6)
+//	lease.go       the right to work on the job, asked for before each call
 //	export.go      the work list, sent by many workers in a set order, committed in groups
 //	write.go       one object, written; write_references.go its manager or members
+//	refused.go     what was refused as a whole, sent in parts
 //	outcome.go     what is remembered of it afterwards
 //	life.go        what the end of a cycle means for its job; pause, start, restart
 //

@@ -26,7 +26,8 @@ type evaluation struct {
 	anchor string
 	hash   hash
 	known  store.Object  // what the state knows of it; zero when it is new
-	last   *plan.Current // what was exported last, nil when not linked
+	last   *plan.Current // what was exported last, nil when not linked; what was sent, when it is in doubt
+	doubt  bool          // a create may have taken effect
 	found  *finding      // what a listing of the target shows of its account, nil for nothing
 	name   string        // display name of the last export
 }
@@ -34,6 +35,13 @@ type evaluation struct {
 // evaluate decides what an object's account should be, as far as this can be told without asking the target. The work
 // item it returns is to be matched, settled or exported; nil means that there is nothing to do or to remember.
 func (e *evaluation) evaluate() (*store.WorkItem, *task, bool, error) {
+	if e.doubt {
+		return e.doubted()
+	}
+	return e.decide()
+}
+
+func (e *evaluation) decide() (*store.WorkItem, *task, bool, error) {
 	t := &task{Hash: e.hash, Prior: e.known.State, After: e.known.State, Name: e.name, Confirm: e.known.Confirmed}
 	w := &store.WorkItem{ObjectKey: store.ObjectKey{Rule: e.rule.def.Name, Anchor: e.anchor}, Stage: store.ToExport, Target: e.known.Target}
 	if e.object == nil {

@@ -254,7 +254,7 @@ func (x *exporter) prepare(ctx context.Context, works []store.WorkItem) ([]*item
 		x.register(it)
 		if w.Action == string(plan.Create) {
 			creates = &store.Position{Pass: w.Pass, Depth: w.Depth, Rule: w.Rule, Anchor: w.Anchor}
-			it.doubtful = x.announced != nil && !after(*creates, *x.announced)
+			it.doubtful = x.announced != nil && !after(*creates, *x.announced) || x.isLost(w.ObjectKey)
 		}
 	}
 	if refs := x.unknown(items); len(refs) > 0 {

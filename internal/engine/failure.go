@@ -65,12 +65,17 @@ const (
 	lookAgain                  // it may have taken effect: ask the target
 	gone                       // the account is not there any more
 	taken                      // a unique value is taken
+	stop                       // nothing was sent: the job is not this process's any more
 )
 
 // react is the one place that reacts to kinds of errors (style section 4).
 func react(ctx context.Context, err error) reaction {
 	if ctx.Err() != nil {
 		return putBack
+	}
+	var lost *leaseError
+	if errors.As(err, &lost) {
+		return stop
 	}
 	e := connector.AsError(err)
 	switch e.Kind {
@@ -116,8 +121,17 @@ func targetDown(op string, calls int, last string) *jobFailure {
 
 // doubtful tells whether a write that failed may have taken effect all the same.
 func doubtful(err error) bool {
+	var lost *leaseError
+	if errors.As(err, &lost) {
+		return false
+	}
 	e := connector.AsError(err)
-	return !e.NotSent && (e.MaybeDone || e.Kind == connector.KindTemporary || e.Kind == connector.KindUnknown)
+	switch e.Kind {
+	case connector.KindTemporary, connector.KindUnknown, connector.KindIncompatible: // an answer that nobody understands says nothing
+		return !e.NotSent
+	case connector.KindRateLimited, connector.KindAuth, connector.KindNotFound, connector.KindConflict, connector.KindInvalid, connector.KindUnsupported:
+	}
+	return e.MaybeDone && !e.NotSent
 }
 
 // failureOf gives the stable code and the words of an error of one object.

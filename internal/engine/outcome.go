@@ -2,7 +2,10 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
@@ -81,6 +84,9 @@ func (p *pen) bookkeep(ctx context.Context) {
 		p.cur.Settle(p.r.set, p.t.Values)
 		b.Project = append(b.Project, store.Projection{ObjectKey: key, Name: p.t.Name, Doc: encodeCurrent(p.cur)})
 	}
+	if p.t.Orphan { // with what the create carried
+		b.Forget = append(b.Forget, key)
+	}
 	b.Objects = append(b.Objects, o)
 	b.Unescrow = append(b.Unescrow, key)
 	b.Unresolved = append(b.Unresolved, p.t.Missing...)
@@ -91,7 +97,7 @@ func (p *pen) bookkeep(ctx context.Context) {
 			p.res.fatal = fmt.Errorf("rule %s: read unresolved references of %q: %w", key.Rule, key.Anchor, err)
 			return
 		}
-		b.Resolved = append(b.Resolved, waiting...)
+		b.Resolved = append(b.Resolved, slices.DeleteFunc(waiting, func(u store.Unresolved) bool { return strings.HasPrefix(u.Attr, was) })...)
 	}
 	p.out.status, p.out.code = statusSkipped, p.t.Code
 	kept := p.t.driftOf(true)
@@ -121,6 +127,7 @@ func (p *pen) failed(ctx context.Context, err error) {
 	switch react(ctx, err) {
 	case putBack:
 		p.res.again = true
+		p.partly()
 		e := connector.AsError(err)
 		p.res.wait = e.RetryAfter
 		if ctx.Err() == nil && p.res.wait == 0 {
@@ -128,7 +135,14 @@ func (p *pen) failed(ctx context.Context, err error) {
 		}
 		return
 	case failJob:
-		p.res.fatal = &jobFailure{reason: quarantineConnection, op: "write to the target", err: err}
+		if doubtful(err) { // it may have taken effect, so it is told and remembered (I6)
+			code, reason := failureOf(err)
+			p.fall(ctx, code, reason)
+		}
+		p.res.fatal = errors.Join(&jobFailure{reason: quarantineConnection, op: "write to the target", err: err}, p.res.fatal)
+		return
+	case stop:
+		p.res.fatal = err
 		return
 	case gone:
 		p.fall(ctx, connector.CodeInvalidAnchor, textMissing)
@@ -161,13 +175,19 @@ func (p *pen) fall(ctx context.Context, code, reason string) {
 	} else {
 		b.Escrows = append(b.Escrows, e)
 	}
-	if p.t.Prior == store.Unlinked {
+	if p.t.Prior == store.Unlinked && !(p.doubt && p.t.Matched != "") { // an account that was matched and may be changed is linked
 		o.Target = ""
 	}
 	if p.doubt { // the account is read before anything is decided about it again
 		o.Confirmed = time.Time{}
 		if p.t.After == store.Active && o.Target != "" { // it may have been enabled, so it can be disabled again
 			o.State = store.Active
+		}
+	}
+	if p.unmade && o.State == store.Unlinked {
+		if err := p.leaveDoubt(&o); err != nil {
+			p.res.fatal = err
+			return
 		}
 	}
 	if p.it.making != nil { // found, though not brought to what it should be: others may refer to it

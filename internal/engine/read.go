@@ -213,11 +213,22 @@ func (c *cycle) fill(ctx context.Context, r *rule, s *spool.Spool, reading *plan
 			return fmt.Errorf("rule %s: keep what was read: %w", r.def.Name, err)
 		}
 		reading.Delivered++
-		if reading.Delivered%4096 == 0 {
+		if reading.Delivered%1024 == 0 {
+			if err := c.keep(ctx); err != nil {
+				return err
+			}
 			c.tick(reading.Delivered, 0)
 		}
 	}
 	return ctx.Err()
+}
+
+// keep makes sure, in the middle of a long read, that the job is still this process's.
+func (c *cycle) keep(ctx context.Context) error {
+	if c.lease == nil { // a plan holds nothing
+		return nil
+	}
+	return c.lease.keep(ctx)
 }
 
 // refersWith tells whether a reference with several values is taken from a source attribute: group members.
@@ -432,9 +443,12 @@ func (b *block) flush(ctx context.Context) error {
 		return nil
 	}
 	c := b.cycle
+	if err := c.keep(ctx); err != nil {
+		return err
+	}
 	var linked []string
 	for _, it := range b.items {
-		if it.known.State != store.Unlinked {
+		if it.known.State != store.Unlinked || it.known.Hash == (hash{}) { // linked, or it may be in doubt
 			linked = append(linked, it.known.Anchor)
 		}
 	}
@@ -516,7 +530,7 @@ func (b *block) evaluate(it candidate, last map[string]store.Projection) (*store
 		if err != nil {
 			return nil, nil, err
 		}
-		e.last, e.name = cur, p.Name
+		e.last, e.name, e.doubt = cur, p.Name, inDoubt(it.known)
 	}
 	e.found = it.found
 	if it.problem != "" {
@@ -536,7 +550,7 @@ func (b *block) evaluate(it candidate, last map[string]store.Projection) (*store
 	if err == nil {
 		c.reconciled(e, w, t)
 	}
-	if it.told && (errors.Is(err, errNothing) || it.known.State == store.Unlinked) {
+	if it.told && (errors.Is(err, errNothing) || it.known.State == store.Unlinked && !e.doubt) {
 		c.row.Counts.Unchanged++ // there is nothing to take away
 	}
 	switch {

@@ -178,7 +178,7 @@ func (c *cycle) settle(ctx context.Context, r *rule, w *store.WorkItem, t *task,
 		}
 	}
 	for _, u := range before {
-		if !wants(r, t, u) {
+		if !strings.HasPrefix(u.Attr, was) && !wants(r, t, u) {
 			t.Stale = append(t.Stale, u)
 		}
 	}
@@ -267,10 +267,19 @@ func (t *task) unresolved(owner store.ObjectKey, attr string, ref identity.Ref) 
 
 // heal plans the writing of references whose referent has an account now, or gets one in this cycle (design D4).
 func (c *cycle) heal(ctx context.Context) error {
-	var chunk []store.Unresolved
+	var chunk, lost []store.Unresolved
 	for u, err := range c.Store.Unresolved(ctx, c.subject.Job.ID) {
 		if err != nil {
 			return fmt.Errorf("job %s: read unresolved references: %w", c.subject.Job.Name, err)
+		}
+		if strings.HasPrefix(u.Attr, was) {
+			if lost = append(lost, u); len(lost) >= blockSize {
+				if err := c.healRenewed(ctx, lost); err != nil {
+					return err
+				}
+				lost = lost[:0]
+			}
+			continue
 		}
 		if chunk = append(chunk, u); len(chunk) >= blockSize {
 			if err := c.healChunk(ctx, chunk); err != nil {
@@ -279,7 +288,10 @@ func (c *cycle) heal(ctx context.Context) error {
 			chunk = chunk[:0]
 		}
 	}
-	return c.healChunk(ctx, chunk)
+	if err := c.healChunk(ctx, chunk); err != nil {
+		return err
+	}
+	return c.healRenewed(ctx, lost)
 }
 
 func (c *cycle) healChunk(ctx context.Context, chunk []store.Unresolved) error {

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
-	"github.com/rollcall-id/rollcall/internal/job"
 	"github.com/rollcall-id/rollcall/internal/plan"
 	"github.com/rollcall-id/rollcall/internal/store"
 )
@@ -37,7 +36,11 @@ func (c *cycle) refresh(ctx context.Context, rules map[string]*rule, items []sto
 			case connector.KindOf(err) == connector.KindNotFound && !t.Confirm.IsZero(): // the write will meet the same, and knows what to do
 				return nil
 			case connector.KindOf(err) == connector.KindNotFound: // there may be no write to meet it (engine.R56)
-				if t.Absent = c.subject.Def.Settings.OnMissingTarget == job.MissingRematch && len(t.Match) > 0 && !t.Soft; t.Absent {
+				again, err := c.rematches(gctx, w.ObjectKey, w.Target)
+				if err != nil {
+					return err
+				}
+				if t.Absent = again && len(t.Match) > 0 && !t.Soft; t.Absent {
 					w.Action = string(plan.Modify)
 				} else {
 					failTask(w, t, connector.CodeInvalidAnchor, textMissing)
@@ -50,6 +53,8 @@ func (c *cycle) refresh(ctx context.Context, rules map[string]*rule, items []sto
 				code, reason := failureOf(err)
 				failTask(w, t, code, reason)
 				return nil
+			case react(gctx, err) == stop:
+				return err
 			}
 			return &jobFailure{reason: quarantineConnection, op: "read accounts before updating them", err: err}
 		})

@@ -49,10 +49,13 @@ type task struct {
 	Drift    []drifted          // what was changed in the target
 	Undo     *undone            // what is taken back, in a cycle that undoes another
 	Heal     bool
-	Repeat   bool      // held in an earlier cycle already
-	Follow   bool      // second part of an object that was counted already
-	Confirm  time.Time // when Current was confirmed last
-	Indexed  bool      // the account was looked for in the index, not by a query of its own
+	Repeat   bool          // held in an earlier cycle already
+	Follow   bool          // second part of an object that was counted already
+	Confirm  time.Time     // when Current was confirmed last
+	Indexed  bool          // the account was looked for in the index, not by a query of its own
+	Sent     *plan.Current // what a create in doubt carried
+	Earlier  int           // questions of Match, the last ones, that are about Sent
+	Orphan   bool          // in doubt before, and not to have an account
 }
 
 // scoped notes why the object is in scope or not, for the log.
@@ -87,7 +90,7 @@ const (
 )
 
 func (t *task) code(c *packed.Coder) {
-	c.Flags(&t.Gone, &t.Soft, &t.Failed, &t.HoldRefs, &t.Absent, &t.Heal, &t.Repeat, &t.Follow, &t.Indexed, &t.Unmatched, &t.Lost, &t.Newer)
+	c.Flags(&t.Gone, &t.Soft, &t.Failed, &t.HoldRefs, &t.Absent, &t.Heal, &t.Repeat, &t.Follow, &t.Indexed, &t.Unmatched, &t.Lost, &t.Newer, &t.Orphan)
 	c.Text(&t.Name)
 	c.Bytes(t.Hash[:])
 	packed.List(c, (*[]store.LogFigure)(&t.Scope), func(c *packed.Coder, f *store.LogFigure) { c.Text(&f.Key); c.Text(&f.Value) })
@@ -109,6 +112,8 @@ func (t *task) code(c *packed.Coder) {
 	packed.List(c, &t.Drift, codeDrifted)
 	packed.Maybe(c, &t.Undo, codeUndone)
 	c.Time(&t.Confirm)
+	packed.Maybe(c, &t.Sent, codeCurrent)
+	packed.Enum(c, &t.Earlier)
 }
 
 func codeValue(c *packed.Coder, v *mapping.Value) {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/identity"
-	"github.com/rollcall-id/rollcall/internal/job"
 	"github.com/rollcall-id/rollcall/internal/match"
 	"github.com/rollcall-id/rollcall/internal/plan"
 	"github.com/rollcall-id/rollcall/internal/store"
@@ -23,7 +22,8 @@ type pen struct {
 	out outcome
 	cur *plan.Current // the account as it is known after what was written so far
 
-	doubt bool // a write failed in a way that leaves open whether it took effect
+	doubt  bool // a write failed in a way that leaves open whether it took effect
+	unmade bool // so did the create
 }
 
 // write carries out one item.
@@ -53,7 +53,7 @@ func (x *exporter) write(ctx context.Context, it *item) *result {
 	if err != nil {
 		p.failed(ctx, err)
 	}
-	if !p.res.again && p.res.fatal == nil {
+	if !p.res.again && (p.res.fatal == nil || p.res.failed) {
 		p.close()
 	}
 	return p.res
@@ -108,9 +108,14 @@ func (p *pen) create(ctx context.Context) error {
 // unsure passes on the error of a create that may have taken effect. The members that it carried are remembered as ones
 // that may be there, for the time when the account is found.
 func (p *pen) unsure(ctx context.Context, err error) error {
-	if err == nil || react(ctx, err) == putBack {
+	switch {
+	case err == nil:
+		return nil
+	case react(ctx, err) == putBack:
+		p.lose()
 		return err
 	}
+	p.unmade = true
 	for _, v := range p.t.Values {
 		m := &p.r.set.Mappings[v.Index]
 		if !m.IsReference() || !m.Def.MultiValued || v.Ignored {
@@ -139,6 +144,16 @@ func (p *pen) send(ctx context.Context) error {
 		return err
 	}
 	got, err := p.subject.Target.Create(ctx, obj)
+	if len(sent) > 0 && refused(ctx, err) && react(ctx, err) == failObject { // it may be for one of them
+		obj.Attrs = slices.DeleteFunc(obj.Attrs, func(a identity.Attr) bool {
+			return slices.ContainsFunc(sent, func(s sentRef) bool { return s.Attr == a.Name })
+		})
+		for _, s := range sent {
+			later = join(later, []refChange{s.change()})
+		}
+		sent = nil
+		got, err = p.subject.Target.Create(ctx, obj)
+	}
 	if err != nil {
 		return err
 	}
@@ -291,17 +306,27 @@ func (p *pen) update(ctx context.Context) error {
 		return p.rematch(ctx)
 	}
 	if err := p.sendChanges(ctx); err != nil {
-		missing := react(ctx, err) == gone && p.subject.Def.Settings.OnMissingTarget == job.MissingRematch
+		missing := react(ctx, err) == gone
+		if missing {
+			var rerr error
+			if missing, rerr = p.rematches(ctx, p.it.ObjectKey, p.it.Target); rerr != nil {
+				p.res.fatal = rerr
+				return nil
+			}
+		}
 		switch {
 		case missing && p.t.Soft: // nobody can use an account that is not there
 			p.out.action, p.out.status, p.out.code, p.out.reason = plan.None, statusSkipped, codeRedundant, "the account is gone from the target already"
 			p.res.action = plan.None
 			p.res.batch.Forget = append(p.res.batch.Forget, p.it.ObjectKey)
+			p.lostAccount(p.it.Target)
 			return nil
 		case missing && len(p.t.Match) > 0:
 			return p.rematch(ctx)
 		}
-		return err
+		if err = p.disableOnly(ctx, err); err != nil {
+			return err
+		}
 	}
 	if !p.res.written { // what it refers to still has no account
 		p.res.action, p.out.action = plan.None, plan.None
@@ -317,6 +342,11 @@ func (p *pen) update(ctx context.Context) error {
 // rematch drops the link to an account that is gone and looks for another one, or makes one (engine.R56).
 func (p *pen) rematch(ctx context.Context) error {
 	p.step("EntryImportObjectNotFound", "the linked account is gone from the target; matching again")
+	p.lostAccount(p.it.Target)
+	if err := p.forgetMembers(ctx); err != nil {
+		p.res.fatal = err
+		return nil //nolint:nilerr // what the state refused ends the cycle
+	}
 	p.it.Target, p.t.Refs, p.t.Changes, p.t.Prior = "", nil, nil, store.Unlinked
 	hit, err := p.find(ctx)
 	if err != nil {
@@ -359,8 +389,15 @@ func (p *pen) sendChanges(ctx context.Context) error {
 		}
 	}
 	p.cur.Settle(p.r.set, p.t.Values)
+	var refusal error // of references, in an update that was taken without them
 	if len(changes) > 0 {
 		got, err := p.subject.Target.Update(ctx, connector.Update{Kind: p.r.def.To, Anchor: p.it.Target, Changes: changes})
+		if rest := withoutReferences(changes); len(rest) > 0 && refused(ctx, err) && react(ctx, err) == failObject {
+			refusal, changes = err, rest
+			if got, err = p.subject.Target.Update(ctx, connector.Update{Kind: p.r.def.To, Anchor: p.it.Target, Changes: changes}); err == nil {
+				p.t.Prior = p.t.After // whatever becomes of the references
+			}
+		}
 		if err != nil {
 			if p.doubt = doubtful(err); p.doubt {
 				p.cur.Doubt(changes)
@@ -385,6 +422,9 @@ func (p *pen) sendChanges(ctx context.Context) error {
 			return err
 		}
 	}
+	if refusal != nil {
+		return refusal
+	}
 	if p.res.written {
 		p.step("EntryExportUpdate", fmt.Sprintf("updated %s %q in %s", p.r.def.To, p.t.Name, p.subject.TargetName))
 	}
@@ -399,12 +439,15 @@ func (p *pen) delete(ctx context.Context) error {
 		return nil //nolint:nilerr // nothing was sent; what the state refused ends the cycle
 	}
 	if err := p.subject.Target.Delete(ctx, p.r.def.To, p.it.Target); err != nil {
-		p.doubt = doubtful(err)
+		if p.doubt = doubtful(err); p.doubt {
+			p.lostAccount(p.it.Target)
+		}
 		return err
 	}
 	p.res.written = true
 	p.out.props = had
 	p.step("EntryExportDelete", fmt.Sprintf("deleted %s %q from %s", p.r.def.To, p.t.Name, p.subject.TargetName))
+	p.lostAccount(p.it.Target)
 	b := &p.res.batch
 	if p.t.Gone {
 		b.Forget = append(b.Forget, p.it.ObjectKey)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/identity"
@@ -15,6 +16,14 @@ import (
 type sentRef struct {
 	store.Member
 	multi bool
+}
+
+// change is the reference as a change of its own.
+func (s sentRef) change() refChange {
+	if s.multi {
+		return refChange{Attr: s.Attr, Multi: true, Add: []identity.Ref{s.Ref}}
+	}
+	return refChange{Attr: s.Attr, Set: &s.Ref}
 }
 
 // referencesFor puts into a create request the references whose accounts are known, and returns those with what has to
@@ -80,7 +89,7 @@ func (p *pen) kept(got *identity.Object, sent []sentRef) []refChange {
 	for _, s := range sent {
 		if shows(got, s.Attr, s.Target) {
 			if s.multi {
-				p.res.batch.Members = append(p.res.batch.Members, s.Member)
+				p.membersAre([]store.Member{s.Member})
 				p.resolved(store.Unresolved{Owner: s.Owner, Attr: s.Attr, Ref: s.Ref})
 			} else {
 				p.cur.Refs[s.Attr] = s.Target
@@ -153,6 +162,9 @@ func (p *pen) after(later []refChange) {
 		Reason: "references that could not go into the create", Refs: later, Follow: true, Missing: p.t.Missing}
 	w := store.WorkItem{ObjectKey: p.it.ObjectKey, Stage: store.ToExport, Pass: p.r.pass(passReferences), Action: string(plan.Modify), Target: p.it.Target}
 	p.res.batch.Work = append(p.res.batch.Work, finishItem(&w, t))
+	for i := range p.res.batch.Objects { // whole only when they are written: the work list is dropped when the job fails
+		p.res.batch.Objects[i].Hash = hash{}
+	}
 }
 
 // single resolves a reference with one value; one that still has no account is left to be healed.
@@ -205,23 +217,15 @@ func (p *pen) sendMembers(ctx context.Context, ch refChange) error {
 			p.t.unresolved(p.it.ObjectKey, ch.Attr, ref)
 		}
 	}
+	var refusal error // of single members
 	for part := range slices.Chunk(add, size) {
-		list := make([]any, len(part))
-		for i, m := range part {
-			list[i] = identity.Ref{Kind: p.kindOf(m.Ref), Anchor: m.Target}
-		}
-		if err := p.sendBatch(ctx, connector.Change{Attr: ch.Attr, Op: connector.Add, New: list}); err != nil {
-			if doubtful(err) {
-				p.doubtMembers(part)
-			}
+		if err := p.addMembers(ctx, ch.Attr, part); refused(ctx, err) {
+			refusal = err
+		} else if err != nil {
 			return err
 		}
-		p.membersAre(part)
-		for _, m := range part {
-			p.resolved(store.Unresolved{Owner: m.Owner, Attr: m.Attr, Ref: m.Ref})
-		}
 	}
-	return nil
+	return refusal
 }
 
 // membersAre remembers members that were added. One that was removed before under another account is a member all the
@@ -256,7 +260,7 @@ func (p *pen) forgetDoubts(ctx context.Context) error {
 	}
 	b := &p.res.batch
 	for _, u := range open {
-		if slices.Contains(p.t.Missing, u) {
+		if slices.Contains(p.t.Missing, u) || strings.HasPrefix(u.Attr, was) {
 			continue
 		}
 		p.resolved(u)

@@ -335,7 +335,7 @@ type Batch struct {
 	Done     []ObjectKey // work items that are finished: removed
 	Objects  []Object    // inserted, or replaced whole
 	Touched  []Object    // Hash only, of existing objects
-	Forget   []ObjectKey // object with projection, members it owns, unresolved references it owns, escrow and staged row
+	Forget   []ObjectKey // first of all: object with projection, members it owns, unresolved references it owns, escrow and staged row
 	Project  []Projection
 	Members  []Member // written
 	Unmember []Member // removed (Owner, Attr, Ref decide)

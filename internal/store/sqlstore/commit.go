@@ -227,6 +227,9 @@ func (s *Store) writeCycle(w *writer, job int64, b *store.Batch) (err error) {
 
 // writeState writes what outlives the cycle.
 func writeState(w *writer, job int64, b *store.Batch) {
+	for _, statement := range []*database.Bulk{deleteObjects, deleteProjections, deleteMembersOf, deleteUnresolvedOf, deleteEscrows, deleteStaged} {
+		put(w, "forgotten objects", statement, job, b.Forget, sameKey, compareKeys, objectKeyArgs)
+	}
 	put(w, "objects", upsertObjects, nil, b.Objects, objectKey, byObjectKey, func(dst []any, o *store.Object) []any {
 		hi, lo := halves(o.Hash)
 		return append(dst, job, o.Rule, o.Anchor, hi, lo, int64(o.State), o.Target, database.Micros(o.Confirmed))
@@ -235,9 +238,6 @@ func writeState(w *writer, job int64, b *store.Batch) {
 		hi, lo := halves(o.Hash)
 		return append(dst, job, o.Rule, o.Anchor, hi, lo)
 	})
-	for _, statement := range []*database.Bulk{deleteObjects, deleteProjections, deleteMembersOf, deleteUnresolvedOf, deleteEscrows, deleteStaged} {
-		put(w, "forgotten objects", statement, job, b.Forget, sameKey, compareKeys, objectKeyArgs)
-	}
 	put(w, "projections", upsertProjections, nil, b.Project,
 		func(p *store.Projection) store.ObjectKey { return p.ObjectKey },
 		func(x, y *store.Projection) int { return compareKeys(&x.ObjectKey, &y.ObjectKey) },

@@ -1,0 +1,192 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/job"
+	"github.com/rollcall-id/rollcall/internal/mapping"
+	"github.com/rollcall-id/rollcall/internal/store"
+)
+
+// was begins the attribute under which it is kept, among the references that wait, that an object has lost an account;
+// the account's anchor follows. When the object gets another account, those who refer to it are looked for, although
+// nothing about them changed in the source (design D4).
+const was = "#was:"
+
+// lostAccount notes that an object has no longer the account that it had.
+func (p *pen) lostAccount(target string) {
+	if target == "" || !slices.ContainsFunc(p.cycle.rules, (*rule).refers) {
+		return
+	}
+	p.res.batch.Unresolved = append(p.res.batch.Unresolved, store.Unresolved{Owner: p.it.ObjectKey, Attr: was + target,
+		Ref: identity.Ref{Kind: p.r.def.From, Anchor: p.it.Anchor}})
+}
+
+// forgetMembers drops what was written to an account that is gone: another one has other members.
+func (p *pen) forgetMembers(ctx context.Context) error {
+	for i := range p.r.set.Mappings {
+		m := &p.r.set.Mappings[i]
+		if !m.IsReference() || !m.Def.MultiValued {
+			continue
+		}
+		written, err := p.Store.Members(context.WithoutCancel(ctx), p.subject.Job.ID, p.it.ObjectKey, m.Target)
+		if err != nil {
+			return fmt.Errorf("rule %s: read the members written for %q: %w", p.it.Rule, p.it.Anchor, err)
+		}
+		p.res.batch.Unmember = append(p.res.batch.Unmember, written...)
+	}
+	return nil
+}
+
+// rematches tells whether an object whose account is missing is to be matched anew: because the job says so, or because
+// the job itself may have deleted the account, by a request whose answer was lost.
+func (c *cycle) rematches(ctx context.Context, key store.ObjectKey, target string) (bool, error) {
+	if c.subject.Def.Settings.OnMissingTarget == job.MissingRematch {
+		return true, nil
+	}
+	open, err := c.Store.UnresolvedOf(context.WithoutCancel(ctx), c.subject.Job.ID, key)
+	if err != nil {
+		return false, fmt.Errorf("rule %s: read unresolved references of %q: %w", key.Rule, key.Anchor, err)
+	}
+	return slices.ContainsFunc(open, func(u store.Unresolved) bool { return u.Attr == was+target }), nil
+}
+
+// refers tells whether a rule writes references.
+func (r *rule) refers() bool {
+	return slices.ContainsFunc(r.set.Mappings, func(m mapping.Mapping) bool { return m.IsReference() })
+}
+
+// healRenewed plans the writing of references to accounts that were made anew. It reads all that was exported, which is
+// why it does so only in the cycles in which an object gets another account than it had, and in the one that follows.
+func (c *cycle) healRenewed(ctx context.Context, lost []store.Unresolved) error {
+	if len(lost) == 0 {
+		return nil
+	}
+	refs := make([]identity.Ref, len(lost))
+	for i, u := range lost {
+		refs[i] = u.Ref
+	}
+	accounts, err := c.standings(ctx, refs)
+	if err != nil {
+		return err
+	}
+	back := map[string]identity.Ref{} // by the account that was lost
+	var rows []store.Unresolved
+	for _, u := range lost {
+		old := strings.TrimPrefix(u.Attr, was)
+		if s := accounts[u.Ref]; s.target != old && (s.target != "" || s.coming) {
+			back[old] = u.Ref
+			rows = append(rows, u)
+		}
+	}
+	if len(back) == 0 {
+		return nil
+	}
+	stale := map[identity.Ref]bool{}
+	var chunk []store.Unresolved
+	for _, r := range c.rules {
+		if !r.refers() {
+			continue
+		}
+		for u, err := range c.staleReferences(ctx, r, back) {
+			if err != nil {
+				return err
+			}
+			stale[u.Ref] = true
+			if chunk = append(chunk, u); len(chunk) >= blockSize {
+				if err := c.healChunk(ctx, chunk); err != nil {
+					return err
+				}
+				chunk = chunk[:0]
+			}
+		}
+	}
+	if err := c.healChunk(ctx, chunk); err != nil || c.dry {
+		return err
+	}
+	batch := &store.Batch{}
+	for _, u := range rows {
+		if s := accounts[u.Ref]; !stale[u.Ref] && s.target != "" {
+			batch.Resolved = append(batch.Resolved, u)
+		}
+	}
+	if len(batch.Resolved) == 0 {
+		return nil
+	}
+	return c.commit(ctx, batch)
+}
+
+// staleReferences delivers the references of a rule's objects that were written with an account that is lost.
+func (c *cycle) staleReferences(ctx context.Context, r *rule, lost map[string]identity.Ref) func(yield func(store.Unresolved, error) bool) {
+	return func(yield func(store.Unresolved, error) bool) {
+		var anchors []string
+		flush := func() bool {
+			found, err := c.referring(ctx, r, anchors, lost)
+			if err != nil {
+				yield(store.Unresolved{}, err)
+				return false
+			}
+			anchors = anchors[:0]
+			for _, u := range found {
+				if !yield(u, nil) {
+					return false
+				}
+			}
+			return true
+		}
+		for o, err := range c.Store.Objects(ctx, c.subject.Job.ID, r.def.Name) {
+			if err != nil {
+				yield(store.Unresolved{}, fmt.Errorf("rule %s: read known objects: %w", r.def.Name, err))
+				return
+			}
+			if o.State != store.Active {
+				continue
+			}
+			if anchors = append(anchors, o.Anchor); len(anchors) >= blockSize && !flush() {
+				return
+			}
+		}
+		flush()
+	}
+}
+
+// referring finds the references to lost accounts among the objects with these anchors.
+func (c *cycle) referring(ctx context.Context, r *rule, anchors []string, lost map[string]identity.Ref) ([]store.Unresolved, error) {
+	last, err := c.Store.Projections(ctx, c.subject.Job.ID, r.def.Name, anchors)
+	if err != nil {
+		return nil, fmt.Errorf("rule %s: read last exported values: %w", r.def.Name, err)
+	}
+	var out []store.Unresolved
+	for _, anchor := range anchors {
+		owner := store.ObjectKey{Rule: r.def.Name, Anchor: anchor}
+		cur, err := decodeProjection(last[anchor])
+		if _, known := last[anchor]; known && err != nil {
+			return nil, err
+		}
+		for i := range r.set.Mappings {
+			m := &r.set.Mappings[i]
+			switch {
+			case !m.IsReference():
+			case m.Def.MultiValued:
+				members, err := c.Store.Members(ctx, c.subject.Job.ID, owner, m.Target)
+				if err != nil {
+					return nil, fmt.Errorf("rule %s: read the members written for %q: %w", r.def.Name, anchor, err)
+				}
+				for _, member := range members {
+					if ref, ok := lost[member.Target]; ok && ref == member.Ref {
+						out = append(out, store.Unresolved{Owner: owner, Attr: m.Target, Ref: ref})
+					}
+				}
+			case cur != nil:
+				if ref, ok := lost[cur.Refs[m.Target]]; ok {
+					out = append(out, store.Unresolved{Owner: owner, Attr: m.Target, Ref: ref})
+				}
+			}
+		}
+	}
+	return out, nil
+}
