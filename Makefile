@@ -66,6 +66,19 @@ bench-parts: ## run the benchmarks of single packages
 fuzz-smoke: ## run every fuzz target for a while each (FUZZTIME=10s)
 	@$(NO_SERVERS) test/fuzz-smoke.sh $(FUZZTIME) $(PACKAGES)
 
+# How many seeds sim runs, and a single one to replay: make sim SEEDS=10000, make sim SEED=17.
+SEEDS ?= 300
+SEED ?= 0
+CYCLES ?= 30
+
+.PHONY: sim
+sim: ## run the fault simulator over many seeds (SEEDS=300, or SEED=17 alone), each through CYCLES=30 cycles
+	$(NO_SERVERS) go test -timeout 0 -run 'TestSeeds' -v ./internal/sim -seeds $(SEEDS) -seed $(SEED) -cycles $(CYCLES)
+
+.PHONY: mutations
+mutations: ## break the safety code in one place after the other and show that each break is caught
+	@$(NO_SERVERS) go run ./test/mutations
+
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## check style, dropped errors and the import rule; changes nothing
 	$(GOLANGCI_LINT) config verify

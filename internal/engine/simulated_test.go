@@ -1,0 +1,253 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/connector/memory"
+	"github.com/rollcall-id/rollcall/internal/engine"
+	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/job"
+	"github.com/rollcall-id/rollcall/internal/store"
+)
+
+// What the fault simulator (internal/sim) found, each made as small as it goes.
+
+var lostAnswer = &connector.Error{Kind: connector.KindTemporary, Code: connector.CodeTimeout, MaybeDone: true}
+
+// losing makes the answers of an operation get lost once it took effect, and all look-ups after that.
+func losing(w *world, op connector.Operation) {
+	lost := false
+	w.fail(func(c memory.Call) error {
+		if lost && c.Op == connector.OpFind {
+			return lostAnswer
+		}
+		return nil
+	}, func(c memory.Call) error {
+		if c.Op == op {
+			lost = true
+			return lostAnswer
+		}
+		return nil
+	})
+}
+
+func TestADisableIsNotStoppedByAUserNameThatIsTaken(t *testing.T) { // engine.R79, I5
+	w := newWorld(t, setup{noPredict: true})
+	w.source.Put(user("ann"), user("bob"))
+	w.run()
+	w.source.Put(disabled(user("ann", "login", "BOB@example.com")))
+	want(t, w.run(), store.Counts{Disabled: 1, Unchanged: 1})
+	if w.active("ann") || w.linkOf("ann") != store.Disabled {
+		t.Errorf("account %v, link %v", w.account(identity.User, "ann"), w.linkOf("ann"))
+	}
+	w.source.Put(user("ann", "login", "anna@example.com"))
+	w.run()
+	if !w.active("ann") || w.account(identity.User, "ann")["userName"] != "anna@example.com" {
+		t.Errorf("account %v", w.account(identity.User, "ann"))
+	}
+}
+
+func TestALostCreateIsLookedForWhenItsPersonLeavesOrIsRenamed(t *testing.T) { // I1, I5
+	for _, tt := range []struct {
+		name    string
+		edit    func(w *world)
+		actives int
+	}{
+		{"gone", func(w *world) { w.source.Remove(identity.User, "ann") }, 0},
+		{"out of scope", func(w *world) { w.source.Put(user("ann", "department", "Ops")) }, 0},
+		{"disabled", func(w *world) { w.source.Put(disabled(user("ann", "department", "Sales"))) }, 0},
+		{"renamed", func(w *world) { w.source.Put(user("ann", "department", "Sales", "login", "new@example.com")) }, 1},
+		{"as before", func(*world) {}, 1},
+	} {
+		for _, feed := range []bool{false, true} {
+			w := newWorld(t, setup{feed: feed, noPredict: true, rules: filtered(inSales())})
+			w.source.Put(user("ann", "department", "Sales"))
+			losing(w, connector.OpCreate)
+			if _, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err != nil {
+				t.Fatal(err)
+			}
+			w.fail(nil, nil)
+			tt.edit(w)
+			if _, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err != nil {
+				t.Fatal(err)
+			}
+			accounts := w.target.Objects(identity.User)
+			actives := 0
+			for _, a := range accounts {
+				if on, _ := a.Get("active"); on == true {
+					actives++
+				}
+			}
+			if actives != tt.actives || len(accounts) > 1 {
+				t.Errorf("%s, feed %v: accounts %v", tt.name, feed, accounts)
+			}
+			w.steady()
+		}
+	}
+}
+
+func TestAnAccountOfAnotherIsNotTakenForALostCreate(t *testing.T) { // I2
+	w := newWorld(t, setup{noPredict: true, rules: usersOnly(nil)})
+	w.source.Put(user("ann", "name", "Ann", "title", "Chief"))
+	down := &connector.Error{Kind: connector.KindTemporary, Code: connector.CodeServerError, MaybeDone: true}
+	w.fail(func(c memory.Call) error {
+		if c.Op == connector.OpCreate || c.Op == connector.OpFind {
+			return down
+		}
+		return nil
+	}, nil)
+	if _, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.fail(nil, nil)
+	w.target.Put(&identity.Object{Kind: identity.User, Anchor: "hand", Attrs: identity.Attrs{{Name: "userName", Value: "ann@example.com"}, {Name: "displayName", Value: "Another"}}})
+	w.source.Remove(identity.User, "ann")
+	w.run()
+	if len(w.writes()) != 0 || len(w.target.Objects(identity.User)) != 1 {
+		t.Errorf("an account that somebody made by hand was changed:%s", show(w.writes()))
+	}
+}
+
+func TestReferencesToAnAccountThatWasDeletedAndMadeAgain(t *testing.T) { // design D4
+	w := newWorld(t, setup{noPredict: true})
+	w.source.Put(user("boss"), user("ann", "manager", "boss"), group("g", "boss", "ann"))
+	w.run()
+	w.source.Remove(identity.User, "boss")
+	w.run()
+	if w.manager("ann") != nil {
+		t.Fatalf("manager %v", w.manager("ann"))
+	}
+	w.source.Put(user("boss")) // nothing else changes
+	w.run()
+	if w.manager("ann") != "boss" {
+		t.Errorf("manager %v", w.manager("ann"))
+	}
+	if diff := cmp.Diff([]string{"ann", "boss"}, w.members("g")); diff != "" {
+		t.Error(diff)
+	}
+	w.run() // finds that nobody is left
+	w.steady()
+}
+
+func TestADeleteWhoseAnswerWasLostAndAPersonWhoComesBack(t *testing.T) { // engine.R56 is about accounts that others deleted
+	w := newWorld(t, setup{noPredict: true, rules: usersOnly(nil)})
+	w.source.Put(user("ann"), user("bob"))
+	w.run()
+	w.source.Remove(identity.User, "ann")
+	w.fail(nil, func(c memory.Call) error {
+		if c.Op == connector.OpDelete {
+			return lostAnswer
+		}
+		return nil
+	})
+	if _, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.fail(nil, nil)
+	w.source.Put(user("ann", "title", "x"))
+	w.run()
+	if !w.active("ann") {
+		t.Errorf("ann has no account: %v", w.target.Objects(identity.User))
+	}
+}
+
+func TestOneBadReferenceFailsAlone(t *testing.T) { // I7
+	for _, create := range []bool{false, true} {
+		w := newWorld(t, inCreates(connector.Caps{}))
+		w.cfg.noPredict = true
+		w.source.Put(user("boss"), user("a"), user("b"), user("c"))
+		w.run()
+		if err := w.target.Delete(t.Context(), identity.User, w.anchorOf(identity.User, "boss")); err != nil {
+			t.Fatal(err)
+		}
+		if !create {
+			w.source.Put(user("new"), group("g"))
+			w.run()
+		}
+		w.source.Put(user("new", "manager", "boss", "title", "x"), group("g", "a", "b", "boss", "c"))
+		w.run()
+		if diff := cmp.Diff([]string{"a", "b", "c"}, w.members("g")); diff != "" {
+			t.Errorf("create %v: %s", create, diff)
+		}
+		if a := w.account(identity.User, "new"); a == nil || a["title"] != "x" {
+			t.Errorf("create %v: account %v", create, a)
+		}
+	}
+}
+
+func TestReferencesThatWaitWhenTheJobFails(t *testing.T) { // D4: the work list is dropped with the cycle
+	w := newWorld(t, setup{noPredict: true, rules: usersOnly(nil)})
+	w.source.Put(user("boss"), user("ann", "manager", "boss"))
+	w.fail(func(c memory.Call) error {
+		if c.Op == connector.OpUpdate {
+			return &connector.Error{Kind: connector.KindAuth, Code: connector.CodeUnauthorized}
+		}
+		return nil
+	}, nil)
+	if rep, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err != nil || rep.Cycle.State != store.Failed {
+		t.Fatalf("%+v, %v", rep, err)
+	}
+	w.fail(nil, nil)
+	w.run()
+	if w.manager("ann") != "boss" {
+		t.Errorf("manager %v", w.manager("ann"))
+	}
+}
+
+// TestNoCallAfterTheJobIsLost: a process that was taken for dead makes no call when it comes back (design D13, I9).
+func TestNoCallAfterTheJobIsLost(t *testing.T) {
+	for _, op := range []connector.Operation{connector.OpProbe, connector.OpList, connector.OpCreate} {
+		w := newWorld(t, setup{noPredict: true, caps: connector.Caps{Concurrency: 1}})
+		small(w)
+		slept, after := false, 0
+		w.fail(nil, func(c memory.Call) error {
+			switch {
+			case slept && w.holder == "first":
+				after++
+			case c.Op == op && !slept:
+				slept = true
+				w.later(10 * time.Minute)
+				w.holder = "second"
+				defer func() { w.holder = "first" }()
+				_, err := w.engine().Run(context.WithoutCancel(t.Context()), w.subject(), engine.Options{Manual: true})
+				return err
+			}
+			return nil
+		})
+		if _, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err == nil {
+			t.Errorf("%s: the first process went on", op)
+		}
+		if after > 0 {
+			t.Errorf("%s: %d calls after the job was lost", op, after)
+		}
+	}
+}
+
+func TestAnAnswerThatNobodyUnderstandsIsTold(t *testing.T) { // I6
+	w := newWorld(t, setup{noPredict: true, rules: usersOnly(nil), settings: func(s *job.Settings) { s.OnMissingTarget = job.MissingRematch }})
+	w.source.Put(user("ann"))
+	w.run()
+	w.source.Put(user("ann", "title", "x"))
+	w.fail(nil, func(c memory.Call) error {
+		if c.Op == connector.OpUpdate {
+			return &connector.Error{Kind: connector.KindIncompatible, Code: connector.CodeServiceIncompatible}
+		}
+		return nil
+	})
+	rep, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true})
+	if err != nil || rep.Cycle.State != store.Failed {
+		t.Fatalf("%+v, %v", rep, err)
+	}
+	if told := w.codeOf(rep, "ann"); told != "update failure "+connector.CodeServiceIncompatible {
+		t.Errorf("the log tells %q", told)
+	}
+	w.fail(nil, nil)
+	w.source.Put(user("ann")) // and back, before anybody looked
+	w.run()
+	w.steady()
+}
