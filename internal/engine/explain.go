@@ -252,6 +252,9 @@ func (x *explaining) gatherPending(ctx context.Context, key store.ObjectKey) err
 		return fmt.Errorf("rule %s: read unresolved references of %q: %w", key.Rule, key.Anchor, err)
 	}
 	for _, u := range waiting {
+		if strings.HasPrefix(u.Attr, was) { // nobody has to wait for it: the account that is lost is told by the log
+			continue
+		}
 		x.out.Unresolved = append(x.out.Unresolved, PendingRef{Attribute: u.Attr, Type: u.Ref.Kind, ID: u.Ref.Anchor})
 	}
 	return nil

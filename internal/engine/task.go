@@ -55,6 +55,7 @@ type task struct {
 	Indexed  bool          // the account was looked for in the index, not by a query of its own
 	Sent     *plan.Current // what a create in doubt carried
 	Earlier  int           // questions of Match, the last ones, that are about Sent
+	Open     bool          // it was not known what became of the last write, until the account was read
 	Orphan   bool          // in doubt before, and not to have an account
 }
 
@@ -90,7 +91,7 @@ const (
 )
 
 func (t *task) code(c *packed.Coder) {
-	c.Flags(&t.Gone, &t.Soft, &t.Failed, &t.HoldRefs, &t.Absent, &t.Heal, &t.Repeat, &t.Follow, &t.Indexed, &t.Unmatched, &t.Lost, &t.Newer, &t.Orphan)
+	c.Flags(&t.Gone, &t.Soft, &t.Failed, &t.HoldRefs, &t.Absent, &t.Heal, &t.Repeat, &t.Follow, &t.Indexed, &t.Unmatched, &t.Lost, &t.Newer, &t.Orphan, &t.Open)
 	c.Text(&t.Name)
 	c.Bytes(t.Hash[:])
 	packed.List(c, (*[]store.LogFigure)(&t.Scope), func(c *packed.Coder, f *store.LogFigure) { c.Text(&f.Key); c.Text(&f.Value) })

@@ -284,7 +284,7 @@ func (p *pen) unwantedDoubts(ctx context.Context) (map[string][]store.Member, er
 	}
 	out := map[string][]store.Member{}
 	for _, u := range open {
-		if wants(p.r, p.t, u) {
+		if wants(p.r, p.t, u) || strings.HasPrefix(u.Attr, was) {
 			continue
 		}
 		if !slices.Contains(p.t.Stale, u) {

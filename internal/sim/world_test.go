@@ -184,7 +184,7 @@ func (w *world) noteLocked(format string, args ...any) {
 	_, _ = h.Write([]byte(strconv.FormatUint(w.digest, 16) + line))
 	w.digest = h.Sum64()
 	w.step++
-	if w.history = append(w.history, line); len(w.history) > 2*historyKept {
+	if w.history = append(w.history, line); len(w.history) > 2*historyKept && *seedFlag == 0 {
 		w.history = slices.Delete(w.history, 0, historyKept)
 	}
 }
