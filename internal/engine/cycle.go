@@ -279,10 +279,14 @@ func (e *Engine) abandon(ctx context.Context, s Subject, old store.Cycle, why st
 	}
 	old.State, old.Phase, old.Ended = store.Failed, store.PhaseDone, e.Now()
 	old.Error = why
+	// The end comes first: a cycle that goes on without its work list would take everything for done.
+	if err := e.Store.Commit(ctx, &store.Batch{JobID: old.JobID, CycleID: old.ID, Epoch: s.Job.Epoch, Cycle: &old}); err != nil {
+		return fmt.Errorf("cycle %s: end it: %w", old.ID, err)
+	}
 	if err := e.Store.ClearWork(ctx, old.ID); err != nil {
 		return fmt.Errorf("cycle %s: clear its work: %w", old.ID, err)
 	}
-	return e.Store.Commit(ctx, &store.Batch{JobID: old.JobID, CycleID: old.ID, Epoch: s.Job.Epoch, Cycle: &old})
+	return nil
 }
 
 // slice works for at most Config.Slice. It returns done at the end of the cycle, else how long to wait before the next

@@ -79,7 +79,7 @@ func TestALostCreateIsLookedForWhenItsPersonLeavesOrIsRenamed(t *testing.T) { //
 			accounts := w.target.Objects(identity.User)
 			actives := 0
 			for _, a := range accounts {
-				if on, _ := a.Get("active"); on == true {
+				if on, _ := a.Get("active"); on == any(true) {
 					actives++
 				}
 			}
@@ -250,4 +250,27 @@ func TestAnAnswerThatNobodyUnderstandsIsTold(t *testing.T) { // I6
 	w.source.Put(user("ann")) // and back, before anybody looked
 	w.run()
 	w.steady()
+}
+
+// TestACycleThatIsGivenUpIsNotTakenForDone kills the process at every write while it gives up an interrupted cycle.
+func TestACycleThatIsGivenUpIsNotTakenForDone(t *testing.T) { // engine.R21, I5
+	for n := 0; n < 6; n++ {
+		w := newWorld(t, setup{noPredict: true, feed: true, rules: usersOnly(nil)})
+		w.source.Put(user("ann"), user("bob"))
+		w.run()
+		w.source.Put(user("ann", "title", "x"), user("cec"))
+		if w.killedOnly(6) {
+			t.Fatal("it did not die")
+		}
+		d := &dying{Store: w.db}
+		d.left.Store(int64(n))
+		w.store = d
+		_, _ = w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true, Initial: true})
+		w.store, w.holder = w.db, "last"
+		w.later(5 * time.Minute)
+		w.run()
+		if w.account(identity.User, "ann")["title"] != "x" || !w.active("cec") {
+			t.Errorf("killed after %d writes: %v, %v", n, w.account(identity.User, "ann"), w.account(identity.User, "cec"))
+		}
+	}
 }

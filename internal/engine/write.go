@@ -311,7 +311,7 @@ func (p *pen) update(ctx context.Context) error {
 			var rerr error
 			if missing, rerr = p.rematches(ctx, p.it.ObjectKey, p.it.Target); rerr != nil {
 				p.res.fatal = rerr
-				return nil
+				return nil //nolint:nilerr // what the state refused ends the cycle
 			}
 		}
 		switch {

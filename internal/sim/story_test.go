@@ -87,7 +87,8 @@ func stories() []story {
 			leaves("c")(w)
 			puts(someone("b", boss, with("login", "c@example.com")))(w)
 		}, usable: []string{"a", "b"}}}},
-		{"split", usual, []step{first, {do: puts(someone("b", boss, with("login", "b1@example.com")), someone("b2", boss, with("login", "b@example.com"))), usable: []string{"a", "b", "b2", "c"}}}},
+		{"split", usual, []step{first, {do: puts(someone("b", boss, with("login", "b1@example.com")), someone("b2", boss, with("login", "b@example.com"))), usable: []string{"a", "b", "c"}, held: true},
+			{usable: []string{"a", "b", "b2", "c"}}}}, // the name is free once the first has another
 		{"source outage", usual, []step{first,
 			{do: leaves("c"), script: script{source: sourceBroken}, usable: []string{"a", "b", "c"}, held: true},
 			{script: script{source: sourceEmpty}, usable: []string{"a", "b", "c"}, held: true},
@@ -192,7 +193,7 @@ func join(list []string) string {
 func (w *world) usable() []string {
 	var out []string
 	for _, o := range w.target.Objects(identity.User) {
-		if on, _ := o.Get("active"); on == true {
+		if on, _ := o.Get("active"); on == any(true) {
 			out = append(out, o.Text("externalId"))
 		}
 	}
