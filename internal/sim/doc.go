@@ -12,5 +12,5 @@
 //	fault_test.go    what goes wrong, and the count of it
 //	process_test.go  one process: its life, its target, source_test.go its source, store_test.go its store
 //	sim_test.go      the tests, and their flags
-//	story_test.go    twelve stories that everybody tells of such a system, over SQLite and PostgreSQL
+//	story_test.go    stories that everybody tells of such a system, over SQLite and PostgreSQL
 package sim
