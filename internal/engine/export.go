@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rollcall-id/rollcall/internal/identity"
@@ -37,6 +38,7 @@ type exporter struct {
 	order  []store.ObjectKey // of recent, oldest first
 	turns  int64             // items handed out
 
+	streak atomic.Int64 // transient failures in a row
 	stopMu sync.Mutex
 	stop   bool // no further items are handed out
 	wait   time.Duration
@@ -143,7 +145,9 @@ func (x *exporter) sweep(ctx context.Context, until time.Time) (sent int, err er
 	for range x.caps.Concurrency {
 		workers.Go(func() {
 			for it := range x.jobs {
-				x.results <- x.write(ctx, it)
+				r := x.write(ctx, it)
+				x.heed(r) // before another call is made
+				x.results <- r
 			}
 		})
 	}
@@ -421,12 +425,28 @@ func (x *exporter) halt(wait time.Duration, failed error) {
 	}
 }
 
+// heed stops the handing out of items when a result says that no further call ought to be made.
+func (x *exporter) heed(r *result) {
+	switch {
+	case r.fatal != nil:
+		x.halt(0, r.fatal)
+	case r.again:
+		x.halt(r.wait, nil)
+	case r.brief:
+		if n := x.streak.Add(1); n >= maxFailStreak {
+			x.halt(0, targetDown("write to the target", int(n), r.item.task.Reason))
+		}
+	case r.written:
+		x.streak.Store(0)
+	}
+}
+
 // collect stores results in groups, by count and by time (design section 4).
 func (x *exporter) collect(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx) // what was done must be recorded even when the cycle is told to stop
 	timer := time.NewTicker(commitEvery)
 	defer timer.Stop()
-	batch, n, streak := &store.Batch{}, 0, 0
+	batch, n := &store.Batch{}, 0
 	var firstErr error
 	flush := func(force bool) {
 		if n == 0 && !force || firstErr != nil {
@@ -454,18 +474,6 @@ func (x *exporter) collect(ctx context.Context) error {
 			x.count(r)
 			merge(batch, &r.batch)
 			n++
-			switch {
-			case r.fatal != nil:
-				x.halt(0, r.fatal)
-			case r.again:
-				x.halt(r.wait, nil)
-			case r.brief:
-				if streak++; streak >= maxFailStreak {
-					x.halt(0, targetDown("write to the target", streak, r.item.task.Reason))
-				}
-			case r.written:
-				streak = 0
-			}
 			if n >= commitItems {
 				flush(false)
 			}

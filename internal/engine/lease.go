@@ -49,6 +49,9 @@ func (l *lease) keep(ctx context.Context) error {
 	case <-l.turn:
 	}
 	defer func() { l.turn <- struct{}{} }()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if l.Now().UnixNano() < l.renew.Load() { // another worker has renewed it
 		return nil
 	}

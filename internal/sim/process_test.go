@@ -55,7 +55,7 @@ func (p *process) run() (engine.RunReport, error) {
 		return engine.RunReport{}, err
 	}
 	w.note("%s begins: %+v", p.name, p.script)
-	e := engine.New(engine.Config{Store: &state{Store: w.store, p: p}, Now: p.now, NewID: w.newID, Holder: p.name, Slice: p.script.slice})
+	e := engine.New(engine.Config{Store: &state{Store: w.store, p: p}, Now: time.Now, NewID: w.newID, Holder: p.name, Slice: p.script.slice})
 	s := engine.Subject{Job: j, Def: w.def, Source: reader{p}, Target: p, TargetSchema: targetSchema(), Meter: &connector.Meter{}, SourceName: "people", TargetName: "app"}
 	if w.feed {
 		s.Source = feed{reader{p}}
@@ -66,13 +66,6 @@ func (p *process) run() (engine.RunReport, error) {
 	}
 	w.note("%s ends: %s %+v held %q: %v", p.name, rep.Cycle.State, rep.Counts, rep.Held, err)
 	return rep, err
-}
-
-// now is the clock. To ask for it takes a moment, in which everybody else comes to rest; so it does not hang on the order
-// in which goroutines happen to run whether a worker sees that it is to stop.
-func (p *process) now() time.Time {
-	time.Sleep(time.Nanosecond)
-	return time.Now()
 }
 
 // die ends the process here. w.mu is held.
