@@ -251,18 +251,24 @@ func (c *cycle) compareAccount(r *rule, o *identity.Object, p store.Projection) 
 func (c *cycle) sightOf(r *rule) *sight {
 	s := c.recon.Rules[r.def.Name]
 	if s == nil {
-		s = &sight{Shown: map[string]int64{}, Hidden: map[string]int64{}}
+		s = &sight{}
+		if c.recon.Rules == nil { // an empty map does not come back from a checkpoint
+			c.recon.Rules = map[string]*sight{}
+		}
 		c.recon.Rules[r.def.Name] = s
 	}
 	return s
 }
 
 func (s *sight) see(attr string, hidden bool) {
+	seen := &s.Shown
 	if hidden {
-		s.Hidden[attr]++
-	} else {
-		s.Shown[attr]++
+		seen = &s.Hidden
 	}
+	if *seen == nil {
+		*seen = map[string]int64{}
+	}
+	(*seen)[attr]++
 }
 
 // hides tells whether the target seems not to show an attribute at all. That it has no value is then no difference.
