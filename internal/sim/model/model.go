@@ -39,7 +39,7 @@ type Rules struct {
 	TitleIsWorkplace bool   // the account's title is taken from the department instead of the title
 	DeletePeople     bool   // an account is deleted when its person is gone for good, else disabled
 	DeleteTeams      bool
-	KeepLeavers      bool // who leaves scope keeps the account as it is (engine.R81)
+	KeepLeavers      bool // who leaves scope keeps the account as it is (engine.R81), unless the source blocks them
 	Rematch          bool // an account that is gone is looked for and made again
 	Guard            Guard
 	MemberGuard      Guard

@@ -212,7 +212,7 @@ func (m *Model) judgeActive(k Key, f *fact, v string, was bool, wrong func(strin
 		wrong("I2: the account of %s is enabled, who is %s", k, why)
 	case v == "false" && ok:
 		wrong("I2: the account of %s is disabled, who is entitled to it", k)
-	case v == "false" && f.present && !m.inScope(f.person) && m.rules.KeepLeavers:
+	case v == "false" && f.present && !m.inScope(f.person) && m.rules.KeepLeavers && !f.person.Off && !f.person.Trashed: // a block is carried out
 		wrong("I2: the account of %s is disabled, who has left scope; the job is to leave such accounts alone", k)
 	case v == "false" && was:
 		m.countTaken(k, wrong)
@@ -280,7 +280,7 @@ func (m *Model) mustGo() int {
 		case a == nil || !a.active() && !m.cycle.took[k] || a.hand["active"] || len(a.wrote) > 0:
 		case !f.present:
 			n++
-		case !m.inScope(f.person) && m.rules.KeepLeavers:
+		case !m.inScope(f.person) && m.rules.KeepLeavers && !f.person.Off && !f.person.Trashed:
 		default:
 			if ok, _ := m.entitled(f.person); !ok {
 				n++
