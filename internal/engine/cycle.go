@@ -274,7 +274,7 @@ func (e *Engine) abandon(ctx context.Context, s Subject, old store.Cycle, why st
 			return fmt.Errorf("cycle %s: read its checkpoint: %w", old.ID, err)
 		}
 	}
-	if err := e.leaveDoubts(ctx, s.Job, old, m.Announced); err != nil {
+	if err := e.leaveDoubts(ctx, s, old, m.Announced); err != nil {
 		return err
 	}
 	old.State, old.Phase, old.Ended = store.Failed, store.PhaseDone, e.Now()
@@ -532,7 +532,7 @@ func (c *cycle) fail(ctx context.Context, f *jobFailure) error {
 	if err := c.commit(ctx, &store.Batch{Cycle: c.current()}); err != nil { // only who still holds the job may end its cycle
 		return err
 	}
-	if err := c.Engine.leaveDoubts(ctx, c.subject.Job, c.row, c.mark); err != nil {
+	if err := c.Engine.leaveDoubts(ctx, c.subject, c.row, c.mark); err != nil {
 		return err
 	}
 	now := c.Now()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcall-id/rollcall/internal/job"
 	"github.com/rollcall-id/rollcall/internal/mapping"
 	"github.com/rollcall-id/rollcall/internal/match"
 	"github.com/rollcall-id/rollcall/internal/plan"
@@ -148,7 +149,7 @@ func (p *pen) leaveDoubt(o *store.Object) error {
 // leaveDoubts remembers what a cycle that does not go on may have sent without its outcome being recorded: creates up to
 // the place to which they were announced are in doubt, and accounts that were to be changed are read before anything is
 // decided about them again.
-func (e *Engine) leaveDoubts(ctx context.Context, j store.Job, cycle store.Cycle, announced *store.Position) error {
+func (e *Engine) leaveDoubts(ctx context.Context, s Subject, cycle store.Cycle, announced *store.Position) error {
 	if cycle.Phase != store.PhaseExport {
 		return nil
 	}
@@ -163,19 +164,19 @@ func (e *Engine) leaveDoubts(ctx context.Context, j store.Job, cycle store.Cycle
 		}
 		last := works[len(works)-1]
 		at = &store.Position{Pass: last.Pass, Depth: last.Depth, Rule: last.Rule, Anchor: last.Anchor}
-		batch := &store.Batch{JobID: cycle.JobID, CycleID: cycle.ID, Epoch: j.Epoch}
-		if err := e.doubtsOf(ctx, works, announced, batch); err != nil {
+		batch := &store.Batch{JobID: cycle.JobID, CycleID: cycle.ID, Epoch: s.Job.Epoch}
+		if err := e.doubtsOf(ctx, s, works, announced, batch); err != nil {
 			return err
 		}
 		if len(batch.Objects) > 0 {
 			if err := e.Store.Commit(ctx, batch); err != nil {
-				return fmt.Errorf("job %s: write state: %w", j.Name, err)
+				return fmt.Errorf("job %s: write state: %w", s.Job.Name, err)
 			}
 		}
 	}
 }
 
-func (e *Engine) doubtsOf(ctx context.Context, works []store.WorkItem, announced *store.Position, batch *store.Batch) error {
+func (e *Engine) doubtsOf(ctx context.Context, s Subject, works []store.WorkItem, announced *store.Position, batch *store.Batch) error {
 	anchors := map[string][]string{}
 	for _, w := range works {
 		anchors[w.Rule] = append(anchors[w.Rule], w.Anchor)
@@ -208,6 +209,10 @@ func (e *Engine) doubtsOf(ctx context.Context, works []store.WorkItem, announced
 		case linked && was.State != store.Unlinked:
 			was.Hash, was.Confirmed = hash{}, time.Time{}
 			batch.Objects = append(batch.Objects, was)
+			i := slices.IndexFunc(s.Def.Rules, func(r job.Rule) bool { return r.Name == w.Rule })
+			if w.Action == string(plan.Delete) && i >= 0 {
+				batch.Unresolved = append(batch.Unresolved, lost(w.ObjectKey, s.Def.Rules[i].From, was.Target)) // perhaps
+			}
 		}
 	}
 	return nil

@@ -21,6 +21,10 @@ func (e *evaluation) compareDrift(t *task, values []mapping.Value) {
 	}
 	found := e.last.Overlay(e.found.Drift)
 	found.Read = true
+	if e.known.Confirmed.IsZero() { // a write of ours may have changed it: nobody else has to have
+		e.last, t.Open = found, true
+		return
+	}
 	differs := map[string]bool{}
 	for _, ch := range plan.Diff(e.rule.set, values, found) {
 		differs[ch.Attr] = true

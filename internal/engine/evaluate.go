@@ -91,7 +91,7 @@ func (e *evaluation) decide() (*store.WorkItem, *task, bool, error) {
 		e.unlinked(w, t, in)
 		return w, t, in, nil
 	}
-	if e.found != nil && e.found.Gone {
+	if e.found != nil && e.found.Gone && !e.known.Confirmed.IsZero() { // else a request of ours may have taken it, and refresh knows what to do
 		e.setReason(t, in)
 		e.lost(w, t, in)
 		return w, t, in, nil

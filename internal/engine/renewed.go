@@ -22,8 +22,12 @@ func (p *pen) lostAccount(target string) {
 	if target == "" || !slices.ContainsFunc(p.cycle.rules, (*rule).refers) {
 		return
 	}
-	p.res.batch.Unresolved = append(p.res.batch.Unresolved, store.Unresolved{Owner: p.it.ObjectKey, Attr: was + target,
-		Ref: identity.Ref{Kind: p.r.def.From, Anchor: p.it.Anchor}})
+	p.res.batch.Unresolved = append(p.res.batch.Unresolved, lost(p.it.ObjectKey, p.r.def.From, target))
+}
+
+// lost is the note that an object of a kind has no longer this account.
+func lost(key store.ObjectKey, kind identity.Kind, target string) store.Unresolved {
+	return store.Unresolved{Owner: key, Attr: was + target, Ref: identity.Ref{Kind: kind, Anchor: key.Anchor}}
 }
 
 // forgetMembers drops what was written to an account that is gone: another one has other members.
