@@ -62,6 +62,7 @@ func (e *evaluation) lost(w *store.WorkItem, t *task, in bool) {
 		e.skip(w, t, codeImportSkipped, "the linked account is gone from the target, and there is no value for any joining property ("+strings.Join(e.rule.joining(), ", ")+")")
 		t.After = t.Prior
 	default:
+		t.Replaces = w.Target
 		w.Target, t.Prior, t.Current = "", store.Unlinked, nil
 		e.unlinked(w, t, in)
 		t.Reason = "the linked account is gone from the target"

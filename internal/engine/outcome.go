@@ -71,6 +71,7 @@ func (p *pen) bookkeep(ctx context.Context) {
 		return
 	case p.t.Lost:
 		b.Forget = append(b.Forget, key)
+		p.lostAccount(p.it.Target)
 		p.out.status, p.out.code = statusSkipped, codeRedundant
 		return
 	case p.t.Gone && p.t.After == store.Unlinked && p.t.Code == "":

@@ -51,7 +51,7 @@ func (c *cycle) standings(ctx context.Context, refs []identity.Ref) (map[identit
 			ref := identity.Ref{Kind: r.def.From, Anchor: a}
 			switch s := out[ref]; {
 			case w.Action == string(plan.Create) && w.Pass < passTakeAway:
-				s.coming, s.managed = true, true
+				s.target, s.coming, s.managed = "", true, true // an account that it still has a link to is gone
 				out[ref] = s
 			case w.Target != "" && w.Pass < passTakeAway:
 				out[ref] = standing{target: w.Target, managed: true}
@@ -227,6 +227,9 @@ func (c *cycle) compareMembers(ctx context.Context, r *rule, w *store.WorkItem, 
 	written, err := c.Store.Members(ctx, c.subject.Job.ID, w.ObjectKey, ch.Attr)
 	if err != nil {
 		return fmt.Errorf("rule %s: read the members written for %q: %w", r.def.Name, w.Anchor, err)
+	}
+	if t.Replaces != "" { // they were written to the account that is gone
+		written = nil
 	}
 	i := 0
 	for _, ref := range want { // both in the order of kind and anchor

@@ -30,6 +30,15 @@ func lost(key store.ObjectKey, kind identity.Kind, target string) store.Unresolv
 	return store.Unresolved{Owner: key, Attr: was + target, Ref: identity.Ref{Kind: kind, Anchor: key.Anchor}}
 }
 
+// replace does so for an account that a listing of the target lacked, before the object gets another one.
+func (p *pen) replace(ctx context.Context) error {
+	if p.t.Replaces == "" {
+		return nil
+	}
+	p.lostAccount(p.t.Replaces)
+	return p.forgetMembers(ctx)
+}
+
 // forgetMembers drops what was written to an account that is gone: another one has other members.
 func (p *pen) forgetMembers(ctx context.Context) error {
 	for i := range p.r.set.Mappings {

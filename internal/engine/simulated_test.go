@@ -274,3 +274,58 @@ func TestACycleThatIsGivenUpIsNotTakenForDone(t *testing.T) { // engine.R21, I5
 		}
 	}
 }
+
+// TestAnAccountThatAReconciliationMissesIsMadeAgain: what refers to it, and what it refers to, is written again, also by
+// owners that the cycle has other work for.
+func TestAnAccountThatAReconciliationMissesIsMadeAgain(t *testing.T) { // design D3, D4, I5
+	people := []*identity.Object{user("boss"), user("ann", "manager", "boss"), user("bob"), user("cid")}
+	for _, tt := range []struct {
+		name string
+		kind identity.Kind
+		lost string
+		edit func(w *world) // before the target is compared
+		then func(w *world) // before the next cycle; nil for nothing
+	}{
+		{name: "a person whose group has another name by then", kind: identity.User, lost: "boss", edit: func(w *world) { w.source.Put(renamed(group("g", "boss", "ann"))) }},
+		{name: "a person whose report has another title by then", kind: identity.User, lost: "boss", edit: func(w *world) { w.source.Put(user("ann", "manager", "boss", "title", "x")) }},
+		{name: "a person about whom nothing else has changed", kind: identity.User, lost: "boss", edit: func(*world) {}},
+		{name: "a person who is disabled by then and comes back", kind: identity.User, lost: "boss", edit: func(w *world) { w.source.Put(disabled(user("boss"))) },
+			then: func(w *world) { w.source.Put(user("boss")) }},
+		{name: "a group", kind: identity.Group, lost: "g", edit: func(*world) {}},
+		{name: "a group that somebody has made again by hand", kind: identity.Group, lost: "g", edit: func(w *world) {
+			w.target.Put(&identity.Object{Kind: identity.Group, Anchor: "hand", Attrs: identity.Attrs{{Name: "displayName", Value: "Group g"}, {Name: "externalId", Value: "g"}}})
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			feeds(t, func(t *testing.T, feed bool) {
+				w := newWorld(t, setup{feed: feed, noPredict: true, settings: func(s *job.Settings) { s.OnMissingTarget = job.MissingRematch }})
+				w.source.Put(people...)
+				w.source.Put(group("g", "boss", "ann"), group("h", "bob"))
+				w.run()
+				if err := w.target.Delete(t.Context(), tt.kind, w.anchorOf(tt.kind, tt.lost)); err != nil {
+					t.Fatal(err)
+				}
+				tt.edit(w)
+				w.reconcile()
+				if tt.then != nil {
+					tt.then(w)
+					w.run()
+				}
+				w.run() // finds who refers to the account that was lost
+				if w.manager("ann") != "boss" {
+					t.Errorf("manager %v", w.manager("ann"))
+				}
+				if diff := cmp.Diff([]string{"ann", "boss"}, w.members("g")); diff != "" {
+					t.Errorf("members (- want, + got):\n%s", diff)
+				}
+				w.run() // finds that nobody is left
+				w.steady()
+			})
+		})
+	}
+}
+
+func renamed(o *identity.Object) *identity.Object {
+	o.Attrs.Set("name", "Another")
+	return o
+}

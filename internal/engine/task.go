@@ -45,6 +45,7 @@ type task struct {
 	Stale    []store.Unresolved // references that waited for an account and are not wanted any more
 	Absent   bool               // the linked account was looked for and is gone
 	Lost     bool               // the linked account is gone, and nobody needs another one: the link is dropped
+	Replaces string             // the account that is gone, in whose place the object is matched or gets another one
 	Newer    bool               // Current holds values found in the target that the stored projection lacks
 	Drift    []drifted          // what was changed in the target
 	Undo     *undone            // what is taken back, in a cycle that undoes another
@@ -86,7 +87,7 @@ type hash [16]byte
 // versionTask and versionCurrent change with the list of fields. A cycle that another version of the program left is
 // not continued with a work list that means something else.
 const (
-	versionTask    = 2
+	versionTask    = 3
 	versionCurrent = 1
 )
 
@@ -115,6 +116,7 @@ func (t *task) code(c *packed.Coder) {
 	c.Time(&t.Confirm)
 	packed.Maybe(c, &t.Sent, codeCurrent)
 	packed.Enum(c, &t.Earlier)
+	c.Text(&t.Replaces)
 }
 
 func codeValue(c *packed.Coder, v *mapping.Value) {

@@ -36,10 +36,14 @@ func (x *exporter) write(ctx context.Context, it *item) *result {
 			close(it.making.done)
 		}()
 	}
-	var err error
-	switch {
-	case x.stopped():
+	if x.stopped() {
 		p.res.again = true
+		return p.res
+	}
+	err := p.replace(ctx)
+	switch {
+	case err != nil:
+		p.res.fatal = err
 		return p.res
 	case it.Pass == passRecord:
 		p.bookkeep(ctx)

@@ -81,6 +81,7 @@ type world struct {
 	epoch   int64  // of who took the job last
 	cycleID string // of the cycle at work
 	writes  int    // that took effect
+	mended  bool   // the last cycle has compared the target and found what was changed by hand
 	record  ledger
 }
 
