@@ -129,6 +129,7 @@ type cycle struct {
 	took      map[Key]bool
 	tookOut   map[string]bool
 	told      map[Key]bool // delivered so far in the reading of its kind
+	offered   map[Key]Key  // to whom a call was to give an account, whatever came of it
 }
 
 // New returns the model of a job that has never run.
@@ -161,7 +162,7 @@ func (m *Model) Cycle(id string) {
 		return
 	}
 	m.cycle = cycle{id: id, delivered: map[Kind]int{}, full: map[Kind]bool{}, partial: map[Kind]bool{}, unread: map[Key]bool{},
-		managed: managed, surely: surely, written: m.memberships(), took: map[Key]bool{}, tookOut: map[string]bool{}, told: map[Key]bool{}}
+		managed: managed, surely: surely, written: m.memberships(), took: map[Key]bool{}, tookOut: map[string]bool{}, told: map[Key]bool{}, offered: map[Key]Key{}}
 }
 
 // managed counts the objects whose account is, or may be, under the guard: those recorded as active, and those whose

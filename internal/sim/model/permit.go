@@ -199,6 +199,29 @@ func (m *Model) judgeAdoption(a *Account, to string, wrong func(string, ...any))
 	if r := m.recorded[Key{a.Kind, a.Owner}]; a.Owner != "" && r.State != Unlinked && r.Account == a.ID {
 		wrong("I1: account %s belongs to %s and is given to %s", a.ID, a.Owner, to)
 	}
+	m.cycle.offered[Key{a.Kind, a.ID}] = k
+}
+
+// match says that an account is recorded as somebody's to whom no call that took effect has given it: one that was
+// matched, and then could not be changed. The match is what counts (engine.R51), and from now on no joining value
+// (engine.R55). It is judged here unless a call of this cycle was.
+func (m *Model) match(k Key, a *Account, wrong func(string, ...any)) {
+	if a == nil || a.Owner == k.Name {
+		return
+	}
+	if account := (Key{a.Kind, a.ID}); m.cycle.offered[account] != k {
+		m.judgeAdoption(a, k.Name, wrong)
+	}
+	a.Owner = k.Name
+}
+
+// unmatch says that the record of an object no longer names an account. One that was matched and never changed belongs
+// to whom it did before.
+func (m *Model) unmatch(k Key, now string) {
+	was := m.recorded[k].Account
+	if a := m.accounts[Key{k.Kind, was}]; a != nil && was != now && a.Owner == k.Name {
+		a.Owner = a.Attrs["externalId"]
+	}
 }
 
 // judgeActive: an account is turned off only for a reason, and on only for who may use it.
@@ -376,6 +399,10 @@ func (m *Model) Remember(k Key, r Record) []string {
 	wrong := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	was, f := m.recorded[k], m.facts[k]
 	a, gone := m.account(k.Kind, r.Account)
+	m.unmatch(k, r.Account)
+	if r.State != Unlinked && f != nil && !gone {
+		m.match(k, a, wrong)
+	}
 	switch {
 	case r.State == Unlinked:
 		delete(m.recorded, k)
@@ -418,6 +445,7 @@ func (m *Model) Remember(k Key, r Record) []string {
 
 // Forget says that the job remembers nothing of an object any more.
 func (m *Model) Forget(k Key) {
+	m.unmatch(k, "")
 	delete(m.recorded, k)
 	delete(m.spared, k)
 }
