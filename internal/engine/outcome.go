@@ -61,8 +61,7 @@ func (p *pen) bookkeep(ctx context.Context) {
 		return
 	case p.it.Action == string(plan.StagedDelete):
 		b.Staged = append(b.Staged, store.Staged{ObjectKey: key, Name: p.t.Name, Target: p.it.Target, Action: stagedAction(p.t), Size: removed(p.t), Reason: p.t.Reason, StagedAt: p.Now(), CycleID: p.row.ID})
-		b.Touched = append(b.Touched, store.Object{ObjectKey: key}) // looked at again in every cycle while it is held
-		p.rememberFound()
+		p.hold()
 		p.out.status, p.out.code = statusSkipped, string(plan.StagedDelete)
 		p.res.staged = true
 		if p.t.Repeat { // logged when it was held first
@@ -113,6 +112,21 @@ func (p *pen) bookkeep(ctx context.Context) {
 	case p.t.Code == codeRedundant && p.t.Matched == "", p.it.Action == string(plan.None) && p.t.Matched == "":
 		p.out.status = "" // unchanged objects leave no record (design D15)
 	}
+}
+
+// hold keeps that an object is to be looked at again in every cycle while its operation is held. An account that was read
+// for it is not read again in each of them.
+func (p *pen) hold() {
+	b := &p.res.batch
+	if p.t.Current == nil || !p.t.Current.Read || p.t.Prior == store.Unlinked {
+		b.Touched = append(b.Touched, store.Object{ObjectKey: p.it.ObjectKey})
+		p.rememberFound()
+		return
+	}
+	cur := p.t.known()
+	cur.Settle(p.r.set, p.t.Values)
+	b.Objects = append(b.Objects, store.Object{ObjectKey: p.it.ObjectKey, State: p.t.Prior, Target: p.it.Target, Confirmed: p.t.Confirm})
+	b.Project = append(b.Project, store.Projection{ObjectKey: p.it.ObjectKey, Name: p.t.Name, Doc: encodeCurrent(cur)})
 }
 
 func stagedAction(t *task) string {

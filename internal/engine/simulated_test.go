@@ -338,3 +338,88 @@ func renamed(o *identity.Object) *identity.Object {
 	o.Attrs.Set("name", "Another")
 	return o
 }
+
+// TestAGroupThatIsHeldIsReadOnce: nobody knows whether the rename took effect, so the group is read, and the cycle after
+// believes what was read although the removal of its members is still held.
+func TestAGroupThatIsHeldIsReadOnce(t *testing.T) { // design P2, D6
+	for _, feed := range []bool{false, true} {
+		w := newWorld(t, setup{noPredict: true, feed: feed, settings: func(s *job.Settings) {
+			s.MembershipGuard = job.Guard{Enabled: true, Percent: 20, Threshold: 5000, Floor: 1}
+		}})
+		w.source.Put(user("ann"), user("bob"), user("cec"), group("g", "ann", "bob", "cec"))
+		w.run()
+		renamed := group("g", "ann", "bob", "cec")
+		renamed.Attrs.Set("name", "Another")
+		w.source.Put(renamed)
+		w.fail(nil, func(c memory.Call) error {
+			if c.Op == connector.OpUpdate {
+				return lostAnswer
+			}
+			return nil
+		})
+		if _, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err != nil {
+			t.Fatal(err)
+		}
+		w.fail(nil, nil)
+		left := group("g", "ann")
+		left.Attrs.Set("name", "Another")
+		w.source.Put(left)
+		rep := w.run()
+		if rep.Held == "" || rep.Counts.Staged != 1 || len(w.calls(connector.OpGet)) != 1 {
+			t.Fatalf("feed %v: held %q, counts %+v, %d accounts read", feed, rep.Held, rep.Counts, len(w.calls(connector.OpGet)))
+		}
+		w.steady()
+		if len(w.calls(connector.OpGet)) != 0 {
+			t.Errorf("feed %v: the group was read again", feed)
+		}
+		w.source.Put(renamed)
+		w.run()
+		if g := w.account(identity.Group, "g"); g["displayName"] != "Another" || len(w.members("g")) != 3 {
+			t.Errorf("feed %v: group %v", feed, g)
+		}
+		w.steady()
+	}
+}
+
+// TestAnAccountThatWasMatchedStaysItsPersons: the match is stored although nobody knows whether the account took the first
+// values. Whatever becomes of the person then, their account follows, and no other one is looked for.
+func TestAnAccountThatWasMatchedStaysItsPersons(t *testing.T) { // engine.R51, R55
+	for _, tt := range []struct {
+		name string
+		edit *identity.Object
+		want map[string]any
+	}{
+		{"out of scope", user("ann", "department", "Ops"), map[string]any{"active": false, "userName": "ann@example.com"}},
+		{"renamed", user("ann", "department", "Sales", "login", "new@example.com"), map[string]any{"active": true, "userName": "new@example.com"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, setup{noPredict: true, rules: filtered(inSales())})
+			w.source.Put(user("ann", "department", "Sales"))
+			w.target.Put(&identity.Object{Kind: identity.User, Anchor: "hand", Attrs: identity.Attrs{{Name: "userName", Value: "ann@example.com"}, {Name: "active", Value: true}}})
+			w.fail(func(c memory.Call) error {
+				if c.Op == connector.OpUpdate {
+					return lostAnswer // and it did not take effect
+				}
+				return nil
+			}, nil)
+			if _, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err != nil {
+				t.Fatal(err)
+			}
+			w.fail(nil, nil)
+			w.source.Put(tt.edit)
+			w.run()
+			accounts := w.target.Objects(identity.User)
+			if len(accounts) != 1 || accounts[0].Anchor != "hand" {
+				t.Fatalf("accounts %v", accounts)
+			}
+			got := map[string]any{}
+			for name := range tt.want {
+				got[name], _ = accounts[0].Get(name)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+			w.steady()
+		})
+	}
+}
