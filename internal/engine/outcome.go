@@ -107,8 +107,8 @@ func (p *pen) bookkeep(ctx context.Context) {
 		p.out.props = driftProperties(p.r.set, kept)
 	case p.t.Code == codeRedundant && len(p.t.Warn) > 0:
 		p.out.status, p.out.code = statusWarning, codeUnresolved
-	case p.t.Open && p.it.Action == string(plan.None): // nothing else may tell of that write (I6)
-		p.out.reason = "the account was read, since it was not known what became of the last request, and is as it should be"
+	case p.t.Open && (p.t.Code == codeRedundant || p.it.Action == string(plan.None)): // nothing else may tell of that write (I6)
+		p.out.code, p.out.reason = codeRedundant, "the account was read, since it was not known what became of the last request, and is as it should be"
 	case p.t.Code == codeRedundant && p.t.Matched == "", p.it.Action == string(plan.None) && p.t.Matched == "":
 		p.out.status = "" // unchanged objects leave no record (design D15)
 	}

@@ -423,3 +423,34 @@ func TestAnAccountThatWasMatchedStaysItsPersons(t *testing.T) { // engine.R51, R
 		})
 	}
 }
+
+// TestAWriteThatOnlyTheListingShowsIsTold: the state could not be written after an account was disabled, and the cycle
+// was given up because the job was saved meanwhile.
+func TestAWriteThatOnlyTheListingShowsIsTold(t *testing.T) { // I6
+	feeds(t, func(t *testing.T, feed bool) {
+		w := newWorld(t, setup{feed: feed, noPredict: true, rules: usersOnly(nil)})
+		w.source.Put(user("ann"), user("bob"), user("cid"))
+		w.run()
+		w.source.Put(disabled(user("ann")))
+		d := &dying{Store: w.db}
+		d.left.Store(1 << 20)
+		w.store = d
+		w.fail(nil, func(c memory.Call) error {
+			if c.Op == connector.OpUpdate {
+				d.left.Store(0)
+			}
+			return nil
+		})
+		if _, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err == nil || w.active("ann") {
+			t.Fatalf("%v, active %v", err, w.active("ann"))
+		}
+		w.fail(nil, nil)
+		w.store, w.holder = w.db, "second"
+		w.later(5 * time.Minute)
+		rep := w.cycle(engine.Options{Manual: true, Initial: true, Reconcile: true})
+		if told := w.codeOf(rep, "ann"); told != "other skipped RedundantExport" {
+			t.Errorf("the log tells %q", told)
+		}
+		w.steady()
+	})
+}
