@@ -45,6 +45,7 @@ type cycle struct {
 	readings  map[string]plan.Reading // of each rule's full read, by rule
 	members   plan.Reading            // of memberships, over all rules
 	waiting   bool                    // there are unresolved references
+	reopened  []store.Unresolved      // of a plan: references that a cycle would store as unresolved
 	undo      string                  // cycle whose writes this one takes back, "" for a cycle over the source
 	again     []identity.Ref          // objects that get another account in place of one that is gone
 	recon     *reconciliation         // nil when the target is not compared in this cycle

@@ -13,7 +13,7 @@
 //	refresh.go     accounts read before they are updated, where the settings ask for it
 //	doubt.go       creates of which nobody knows whether they took effect
 //	references.go  managers and members: compared, ordered, healed (design D1, D4)
-//	renewed.go     references to accounts that were made anew
+//	renewed.go     references to accounts that were made anew, memberships of accounts that are enabled (engine.R88)
 //	guard.go       what is held back (design D6)
 //	lease.go       the right to work on the job, asked for before each call
 //	export.go      the work list, sent by many workers in a set order, committed in groups

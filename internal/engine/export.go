@@ -33,10 +33,11 @@ type exporter struct {
 	results chan *result
 	marks   chan mark
 
-	mu     sync.Mutex
-	recent map[store.ObjectKey]*making
-	order  []store.ObjectKey // of recent, oldest first
-	turns  int64             // items handed out
+	mu      sync.Mutex
+	recent  map[store.ObjectKey]*making
+	order   []store.ObjectKey        // of recent, oldest first
+	enables map[identity.Ref]*making // of accounts that are enabled in this slice
+	turns   int64                    // items handed out
 
 	streak atomic.Int64 // transient failures in a row
 	stopMu sync.Mutex
@@ -58,7 +59,7 @@ type item struct {
 	task    *task
 	rule    *rule
 	links   map[identity.Ref]standing // accounts of the objects it refers to, as far as the store knew them
-	making  *making                   // of a create
+	making  *making                   // of a create or enable
 	makings map[identity.Ref]*making  // creates of objects it refers to
 	turn    int64                     // order of handing out
 
@@ -71,7 +72,7 @@ type mark struct {
 	done chan error
 }
 
-// making is an account being made; done is closed when it is known what became of it.
+// making is an account being made or enabled; done is closed when it is known what became of it.
 type making struct {
 	done   chan struct{}
 	turn   int64  // of its item
@@ -96,7 +97,7 @@ type result struct {
 
 // export sends what is in the work list until the slice ends. It returns done when nothing is left.
 func (c *cycle) export(ctx context.Context, until time.Time) (wait time.Duration, done bool, err error) {
-	x := &exporter{cycle: c, rules: map[string]*rule{}, recent: map[store.ObjectKey]*making{}}
+	x := &exporter{cycle: c, rules: map[string]*rule{}, recent: map[store.ObjectKey]*making{}, enables: map[identity.Ref]*making{}}
 	for _, r := range c.rules {
 		x.rules[r.def.Name] = r
 	}
@@ -362,6 +363,10 @@ func (x *exporter) register(it *item) {
 	defer x.mu.Unlock()
 	x.turns++
 	it.turn = x.turns
+	if it.Action == string(plan.Enable) {
+		it.making = &making{done: make(chan struct{}), turn: it.turn}
+		x.enables[identity.Ref{Kind: it.rule.def.From, Anchor: it.Anchor}] = it.making
+	}
 	if it.Action != string(plan.Create) {
 		return
 	}
@@ -397,15 +402,18 @@ func (x *exporter) resolve(it *item, ref identity.Ref) (target string, later boo
 	return "", s.coming
 }
 
-// putBack tells whether the create of an object that an item refers to was handed out before the item and put back. The
+// putBack tells whether the create or enable of an object that an item refers to was handed out before the item and put back. The
 // item then has to wait too, or the reference would be lost for this cycle.
 func (x *exporter) putBack(it *item, ref identity.Ref) bool {
-	m := it.makings[ref]
-	if m == nil || m.turn >= it.turn {
-		return false
+	for _, m := range []*making{it.makings[ref], x.enabling(ref)} {
+		if m == nil || m.turn >= it.turn {
+			continue
+		}
+		if <-m.done; m.again {
+			return true
+		}
 	}
-	<-m.done
-	return m.again
+	return false
 }
 
 func (x *exporter) stopped() bool {

@@ -207,7 +207,7 @@ func (p *pen) fall(ctx context.Context, code, reason string) {
 			return
 		}
 	}
-	if p.it.making != nil { // found, though not brought to what it should be: others may refer to it
+	if p.it.making != nil && p.it.Action == string(plan.Create) { // found, though not brought to what it should be: others may refer to it
 		p.it.making.target = o.Target
 	}
 	b.Objects = append(b.Objects, o)

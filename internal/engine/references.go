@@ -75,7 +75,7 @@ func (c *cycle) settleReferences(ctx context.Context) error {
 	for _, r := range c.rules {
 		byName[r.def.Name] = r
 	}
-	c.waiting = false
+	c.waiting, c.reopened = false, nil
 	for _, err := range c.Store.Unresolved(ctx, c.subject.Job.ID) {
 		if err != nil {
 			return fmt.Errorf("job %s: read unresolved references: %w", c.subject.Job.Name, err)
@@ -91,6 +91,9 @@ func (c *cycle) settleReferences(ctx context.Context) error {
 		}
 		if len(items) == 0 {
 			return nil
+		}
+		if i := slices.IndexFunc(items, func(w store.WorkItem) bool { return w.Rule != items[0].Rule }); i > 0 {
+			items = items[:i] // groups are settled after all of their members, which may send memberships again
 		}
 		last := items[len(items)-1]
 		after = &store.Position{Pass: last.Pass, Depth: last.Depth, Rule: last.Rule, Anchor: last.Anchor}
@@ -126,6 +129,9 @@ func (c *cycle) settleBlock(ctx context.Context, rules map[string]*rule, items [
 		return err
 	}
 	batch := &store.Batch{}
+	if err := c.reassert(ctx, rules, items, batch); err != nil {
+		return err
+	}
 	for i := range items {
 		w, t := &items[i], tasks[i]
 		if t.Current != nil && t.Current.Read && t.Matched == "" && w.Stage == store.ToSettle { // it was read just now
@@ -151,12 +157,9 @@ func (c *cycle) settle(ctx context.Context, r *rule, w *store.WorkItem, t *task,
 	if !r.def.Actions.Update || t.Soft && t.Prior != store.Active {
 		return nil
 	}
-	var before []store.Unresolved
-	if c.waiting {
-		var err error
-		if before, err = c.Store.UnresolvedOf(ctx, c.subject.Job.ID, w.ObjectKey); err != nil {
-			return fmt.Errorf("rule %s: read unresolved references of %q: %w", r.def.Name, w.Anchor, err)
-		}
+	before, err := c.unresolvedOf(ctx, w.ObjectKey)
+	if err != nil {
+		return err
 	}
 	cur := t.known()
 	t.Missing, t.Warn, t.Refs, t.Stale = nil, nil, nil, nil
@@ -291,7 +294,7 @@ func (c *cycle) heal(ctx context.Context) error {
 			chunk = chunk[:0]
 		}
 	}
-	if err := c.healChunk(ctx, chunk); err != nil {
+	if err := c.healChunk(ctx, append(chunk, c.reopened...)); err != nil {
 		return err
 	}
 	return c.healRenewed(ctx, lost)
@@ -391,15 +394,17 @@ func (t *task) heal(r *rule, refs []store.Unresolved) {
 			i = len(t.Refs) - 1
 		}
 		if t.Refs[i].Multi {
-			t.Refs[i].Add = append(t.Refs[i].Add, u.Ref)
+			if !slices.Contains(t.Refs[i].Add, u.Ref) { // it may wait for more than one reason
+				t.Refs[i].Add = append(t.Refs[i].Add, u.Ref)
+			}
 		} else {
 			ref := u.Ref
 			t.Refs[i].Set = &ref
 		}
 		if len(t.Refs) == 1 && len(t.Refs[0].Add) <= 1 {
-			t.Reason = fmt.Sprintf("%s %s has an account now", u.Attr, u.Ref.Anchor)
+			t.Reason = fmt.Sprintf("%s %s has an account now, or can use it again", u.Attr, u.Ref.Anchor)
 		} else {
-			t.Reason = "objects that it refers to have accounts now"
+			t.Reason = "objects that it refers to have accounts now, or can use them again"
 		}
 	}
 }

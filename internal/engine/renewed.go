@@ -9,6 +9,7 @@ import (
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/job"
 	"github.com/rollcall-id/rollcall/internal/mapping"
+	"github.com/rollcall-id/rollcall/internal/plan"
 	"github.com/rollcall-id/rollcall/internal/store"
 )
 
@@ -202,4 +203,66 @@ func (c *cycle) referring(ctx context.Context, r *rule, anchors []string, lost m
 		}
 	}
 	return out, nil
+}
+
+// reassert lets the memberships of those wait whose account is enabled: the target may have dropped them while it was
+// disabled (engine.R88). They heal like any that were never written, in this cycle or, if it fails, in the next.
+func (c *cycle) reassert(ctx context.Context, rules map[string]*rule, items []store.WorkItem, batch *store.Batch) error {
+	var enabled []identity.Ref
+	for _, w := range items {
+		if w.Action == string(plan.Enable) {
+			enabled = append(enabled, identity.Ref{Kind: rules[w.Rule].def.From, Anchor: w.Anchor})
+		}
+	}
+	if len(enabled) == 0 {
+		return nil
+	}
+	members, err := c.Store.Memberships(ctx, c.subject.Job.ID, enabled)
+	if err != nil {
+		return fmt.Errorf("job %s: read memberships of accounts that are enabled: %w", c.subject.Job.Name, err)
+	}
+	for _, m := range members {
+		u := store.Unresolved{Owner: m.Owner, Attr: m.Attr, Ref: m.Ref}
+		batch.Unresolved = append(batch.Unresolved, u)
+		c.waiting = true
+		if c.dry { // nobody reads what a plan writes
+			c.reopened = append(c.reopened, u)
+		}
+	}
+	return nil
+}
+
+// unresolvedOf returns the references of an object that wait for their referent.
+func (c *cycle) unresolvedOf(ctx context.Context, owner store.ObjectKey) ([]store.Unresolved, error) {
+	if !c.waiting {
+		return nil, nil
+	}
+	out, err := c.Store.UnresolvedOf(ctx, c.subject.Job.ID, owner)
+	if err != nil {
+		return nil, fmt.Errorf("rule %s: read unresolved references of %q: %w", owner.Rule, owner.Anchor, err)
+	}
+	for _, u := range c.reopened {
+		if u.Owner == owner && !slices.Contains(out, u) {
+			out = append(out, u)
+		}
+	}
+	return out, nil
+}
+
+// enabling finds the work of late that enables the account of an object, nil for none.
+func (x *exporter) enabling(ref identity.Ref) *making {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.enables[ref]
+}
+
+// staysDisabled tells whether the account of a member was to be enabled before this item and was not. Its membership
+// waits: sent now, it would be sent again with each attempt to enable the account, and once more when one succeeds.
+func (x *exporter) staysDisabled(it *item, ref identity.Ref) bool {
+	m := x.enabling(ref)
+	if m == nil || m.turn >= it.turn {
+		return false
+	}
+	<-m.done
+	return m.target == ""
 }

@@ -211,7 +211,7 @@ func (p *pen) sendMembers(ctx context.Context, ch refChange) error {
 	}
 	var add []store.Member
 	for _, ref := range ch.Add {
-		if target, _ := p.resolve(p.it, ref); target != "" {
+		if target, _ := p.resolve(p.it, ref); target != "" && !p.staysDisabled(p.it, ref) {
 			add = append(add, store.Member{Owner: p.it.ObjectKey, Attr: ch.Attr, Ref: ref, Target: target})
 		} else {
 			p.t.unresolved(p.it.ObjectKey, ch.Attr, ref)

@@ -94,7 +94,7 @@ type Projections interface {
 	// MembersOf returns the owners that an object was written to as a member, once each, by rule and anchor.
 	MembersOf(ctx context.Context, jobID string, ref identity.Ref) ([]ObjectKey, error)
 	// Memberships returns the members written that stand for one of the referents, by owner. It reads all members of the
-	// job, so it is for the few accounts that are made again.
+	// job, so it is for the few accounts that are made again or enabled.
 	Memberships(ctx context.Context, jobID string, refs []identity.Ref) ([]Member, error)
 	// CountMembers counts the members written by the whole job.
 	CountMembers(ctx context.Context, jobID string) (int64, error)
