@@ -97,7 +97,6 @@ func (e *evaluation) decide() (*store.WorkItem, *task, bool, error) {
 		return w, t, in, nil
 	}
 	e.compareDrift(t, res.Values)
-	t.Open = t.Newer && e.known.Confirmed.IsZero() // the listing shows what became of the last write
 	e.linked(w, t, in, res.Values)
 	t.dropOverwritten()
 	return w, t, in, nil
