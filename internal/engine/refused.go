@@ -41,6 +41,12 @@ func (p *pen) disableOnly(ctx context.Context, refusal error) error {
 	return nil
 }
 
+// failedBefore tells whether the object has failed in an earlier cycle, too: a refusal that lasts is worth another call.
+func (p *pen) failedBefore(ctx context.Context) bool {
+	was, err := p.escrowOf(ctx, p.it.ObjectKey)
+	return err == nil && was != nil
+}
+
 // disablesBy tells whether a target attribute shows IsSoftDeleted.
 func (r *rule) disablesBy(attr string) bool {
 	return slices.ContainsFunc(r.set.Mappings, func(m mapping.Mapping) bool { return m.Target == attr && m.NamesSoftDeleted })

@@ -148,7 +148,7 @@ func (p *pen) send(ctx context.Context) error {
 		return err
 	}
 	got, err := p.subject.Target.Create(ctx, obj)
-	if len(sent) > 0 && refused(ctx, err) && react(ctx, err) == failObject { // it may be for one of them
+	if len(sent) > 0 && refused(ctx, err) && react(ctx, err) == failObject && p.failedBefore(ctx) { // it may be for one of them
 		obj.Attrs = slices.DeleteFunc(obj.Attrs, func(a identity.Attr) bool {
 			return slices.ContainsFunc(sent, func(s sentRef) bool { return s.Attr == a.Name })
 		})
