@@ -75,7 +75,8 @@ func (p *pen) bookkeep(ctx context.Context) {
 		return
 	case p.t.Gone && p.t.After == store.Unlinked && p.t.Code == "":
 		b.Forget = append(b.Forget, key)
-		p.res.silent, p.out.status = true, ""
+		p.out.status = ""
+		p.res.silent = !p.t.Orphan || p.readings[p.it.Rule].Full // else a change feed delivered it, and nobody has counted it yet
 		return
 	}
 	o := store.Object{ObjectKey: key, Hash: p.t.Hash, State: p.t.After, Target: p.it.Target, Confirmed: p.t.Confirm}

@@ -171,6 +171,9 @@ func TestOneBadReferenceFailsAlone(t *testing.T) { // I7
 		}
 		w.source.Put(user("new", "manager", "boss", "title", "x"), group("g", "a", "b", "boss", "c"))
 		w.run()
+		if create { // a create that is refused is sent without its references when it has failed before
+			w.run()
+		}
 		if diff := cmp.Diff([]string{"a", "b", "c"}, w.members("g")); diff != "" {
 			t.Errorf("create %v: %s", create, diff)
 		}
