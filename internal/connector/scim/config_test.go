@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/connector/web"
 	"github.com/rollcall-id/rollcall/internal/httpx"
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/secret"
@@ -30,7 +31,7 @@ func parse(t *testing.T, text string) *url.URL {
 
 func TestDecode(t *testing.T) {
 	defaults := func(change func(*Config)) Config {
-		c := Config{URL: parse(t, base), Concurrency: 16, Timeout: 30 * time.Second, Dialect: RFC, MemberBatch: 100, ReferencesInCreate: true,
+		c := Config{Config: web.Config{URL: parse(t, base), Concurrency: 16, Timeout: 30 * time.Second}, Dialect: RFC, MemberBatch: 100, ReferencesInCreate: true,
 			ReadBeforeWrite: connector.ReadStale, List: true, PageSize: 100, MergedKeys: "flat", ManagerShape: "object",
 			ExtensionNesting: "lastColon", ContentType: "application/scim+json"}
 		change(&c)
@@ -46,7 +47,7 @@ func TestDecode(t *testing.T) {
 		{"the design's example", map[string]any{"url": base, "auth": map[string]any{"bearer": env}, "rate": "100/min", "concurrency": 8, "timeout": "45s",
 			"dialect": "legacy", "memberBatch": 50, "referencesInCreate": false, "readBeforeWrite": "never"},
 			defaults(func(c *Config) {
-				c.Auth = Auth{Kind: "bearer", Secret: secret.Ref{Env: "T"}}
+				c.Auth = web.Auth{Kind: "bearer", Secret: secret.Ref{Env: "T"}}
 				c.Rate, c.Concurrency, c.Timeout = httpx.Rate{N: 100, Per: time.Minute}, 8, 45*time.Second
 				c.Dialect, c.BooleanAsString, c.ManagerShape = Legacy, true, "text"
 				c.MemberBatch, c.ReferencesInCreate, c.ReadBeforeWrite = 50, false, connector.ReadNever
@@ -56,12 +57,12 @@ func TestDecode(t *testing.T) {
 			"managerShape": "list", "extensionNesting": "afterUser", "contentType": "application/json", "emptyQuery404": true, "throttle503": true, "timeout": time.Minute},
 			defaults(func(c *Config) {
 				c.URL, c.AllowInsecure, c.CAFile, c.Site = parse(t, "http://10.0.0.1/scim"), true, "ca.pem", "litmos"
-				c.Auth = Auth{Kind: "basic", Username: "u", Secret: secret.Ref{File: "p"}}
+				c.Auth = web.Auth{Kind: "basic", Username: "u", Secret: secret.Ref{File: "p"}}
 				c.List, c.PageSize, c.BooleanAsString, c.MergedKeys, c.ManagerShape = false, 20, true, "nested", "list"
 				c.ExtensionNesting, c.ContentType, c.EmptyQuery404, c.Throttle503, c.Timeout = "afterUser", "application/json", true, true, time.Minute
 			})},
 		{"a header as credential", map[string]any{"url": base, "auth": map[string]any{"header": map[string]any{"name": "apikey", "value": env}}},
-			defaults(func(c *Config) { c.Auth = Auth{Kind: "header", Name: "apikey", Secret: secret.Ref{Env: "T"}} })},
+			defaults(func(c *Config) { c.Auth = web.Auth{Kind: "header", Name: "apikey", Secret: secret.Ref{Env: "T"}} })},
 		{"the 2020 flag of the reference service (scim.R2)", map[string]any{"url": base + "?aadOptscim062020"}, defaults(func(c *Config) { c.Dialect = Entra2020 })},
 		{"flags with a value, in any case, among other parameters", map[string]any{"url": base + "?a=1&AADOPTSCIM062020=true&b=2"},
 			defaults(func(c *Config) { c.URL, c.Dialect = parse(t, base+"?a=1&b=2"), Entra2020 })},

@@ -6,6 +6,8 @@
 // means. Pacing and repeats are those of package httpx; attribute paths, filters and messages those of package
 // internal/scim.
 //
+// Settings, credential and connection are those of package web.
+//
 // Read settings.go and config.go for what can be set, client.go for one exchange, target.go and list.go for the
 // contracts, body.go and patch.go for what is written in each dialect, read.go for what is read, classify.go for what
 // an answer means, fallback.go and members.go for what is tried when a server refuses.

@@ -129,7 +129,7 @@ func (c *Client) resourceURL(ref identity.Ref) string {
 	if ref.Kind == identity.Group {
 		endpoint = "/Groups"
 	}
-	u := c.address((&kind{endpoint: endpoint}).itemPath(ref.Anchor), nil)
+	u := c.conn.Address((&kind{endpoint: endpoint}).itemPath(ref.Anchor), nil)
 	u.RawQuery = ""
 	return u.String()
 }

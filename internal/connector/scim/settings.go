@@ -1,22 +1,17 @@
 package scim
 
-import "github.com/rollcall-id/rollcall/internal/connector"
+import (
+	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/connector/web"
+)
 
 // Settings is the table of the connector's settings (design 6.2, target settings).
 func Settings() []connector.Setting {
-	return []connector.Setting{
-		{Name: "url", Type: connector.URL, Required: true, Help: "Base address of the SCIM service; /Users and /Groups are appended. Behaviour flags of the reference service in it (aadOptscim062020, AzureAdScimPatch2017) choose a dialect and are not sent."},
-		{Name: "auth", Type: connector.Auth, Secret: true, Values: []string{authBearer, authBasic, authHeader}, Help: "Credential: {bearer: SECRET}, {basic: {username, password: SECRET}} or {header: {name, value: SECRET}}, where SECRET is {env: NAME} or {file: PATH}; nothing for a server without one."},
-		{Name: "rate", Type: connector.Rate, Default: "none", Help: "Calls that the target allows: none, N/s or N/min. N/min is kept in every span of 60 seconds, over all jobs and runs."},
-		{Name: "concurrency", Type: connector.Number, Default: "16", Help: "Calls under way at once, 1 to 256; fewer are made while the target is slow or fails."},
-		{Name: "timeout", Type: connector.Duration, Default: "30s", Help: "How long one call may take, 1s to 10m."},
+	return append(web.Settings("Base address of the SCIM service; /Users and /Groups are appended. Behaviour flags of the reference service in it (aadOptscim062020, AzureAdScimPatch2017) choose a dialect and are not sent."), []connector.Setting{
 		{Name: "dialect", Type: connector.Choice, Default: string(RFC), Values: []string{string(RFC), string(Entra2020), string(Legacy)}, Help: "How requests are written: rfc is RFC 7644 to the letter, entra2020 the reference service with its flag, legacy the reference service without it."},
 		{Name: "memberBatch", Type: connector.Number, Default: "100", Help: "Members in one create or update of a group, 1 to 500."},
 		{Name: "referencesInCreate", Type: connector.Flag, Default: "true", Help: "Send manager and members with the create; false sends them as updates afterwards."},
 		{Name: "readBeforeWrite", Type: connector.Choice, Default: string(connector.ReadStale), Values: []string{string(connector.ReadAlways), string(connector.ReadNever), string(connector.ReadStale)}, Help: "Read an account before it is updated: always, never, or only when its values were not confirmed within the reconciliation interval."},
-		{Name: "allowInsecure", Type: connector.Flag, Default: "false", Help: "Allow plain HTTP to other machines. The credential and all data are then readable on the network."},
-		{Name: "caFile", Type: connector.Path, Help: "PEM file with certificate authorities that are trusted beside the system's."},
-		{Name: "site", Type: connector.Text, Help: "Name of the allowance that several connectors or credentials share; by default scheme, host and credential."},
 		{Name: "list", Type: connector.Flag, Default: "true", Help: "Listing all accounts is allowed; false where a server cannot page."},
 		{Name: "pageSize", Type: connector.Number, Default: "100", Help: "Accounts asked for in one page of a listing, 1 to 1000."},
 		{Name: "booleanAsString", Type: connector.Flag, Help: `Write Booleans in updates as "True" and "False"; by default true in the dialect legacy and false in the others.`},
@@ -25,6 +20,5 @@ func Settings() []connector.Setting {
 		{Name: "extensionNesting", Type: connector.Choice, Default: nestLastColon, Values: []string{nestLastColon, nestAfterUser}, Help: "Where the schema ends in the name of an extension attribute with further colons: at the last colon, or after User, with an attribute in an attribute behind it."},
 		{Name: "contentType", Type: connector.Choice, Default: "application/scim+json", Values: []string{"application/scim+json", "application/json"}, Help: "Content-Type of requests."},
 		{Name: "emptyQuery404", Type: connector.Flag, Default: "false", Help: "The server answers 404 to a query without results."},
-		{Name: "throttle503", Type: connector.Flag, Default: "false", Help: "Every 503 means too many requests, with or without Retry-After (SAP Litmos)."},
-	}
+	}...)
 }

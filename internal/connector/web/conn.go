@@ -1,0 +1,149 @@
+package web
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/httpx"
+)
+
+// Conn is a connection to one service under one credential. Safe for concurrent use.
+type Conn struct {
+	cfg    Config
+	http   *httpx.Client
+	log    *slog.Logger
+	hidden []string // texts of the credential, taken out of what a server says
+}
+
+// Open makes a connection. It reads the secrets and does not call the server. sites holds the allowances of all targets
+// of the process; nil gives this connection one of its own.
+func Open(cfg Config, env connector.Env, sites *httpx.Sites) (*Conn, error) {
+	if cfg.URL == nil {
+		return nil, errors.New("setting url is missing")
+	}
+	if env.Logger == nil {
+		env.Logger = slog.New(slog.DiscardHandler)
+	}
+	if env.Meter == nil {
+		env.Meter = &connector.Meter{}
+	}
+	if sites == nil {
+		sites = httpx.NewSites(nil, env.Now)
+	}
+	cred, err := cfg.Auth.open(env.Dir, env.Logger)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := trusted(cfg.CAFile, env.Dir)
+	if err != nil {
+		return nil, err
+	}
+	site := cfg.Site
+	if site == "" {
+		site = cfg.URL.Scheme + "://" + cfg.URL.Host + "#" + cred.fingerprint
+	}
+	policy := cfg.Policy
+	policy.Throttle503 = cfg.Throttle503
+	userAgent := cfg.UserAgent
+	if userAgent == "" {
+		userAgent = "Rollcall"
+	}
+	client, err := httpx.New(httpx.Config{
+		Timeout:       cfg.Timeout,
+		AllowInsecure: cfg.AllowInsecure,
+		RootCAs:       roots,
+		UserAgent:     userAgent,
+		Authorize:     cred.authorize,
+		Site:          sites.Join(site, httpx.Limits{Rate: cfg.Rate, Concurrency: cfg.Concurrency, Timeout: cfg.Timeout}),
+		Policy:        policy,
+		OnCall:        env.Meter.Add,
+		OnThrottle:    env.Meter.Throttle,
+		Now:           env.Now,
+		Transport:     cfg.Transport,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Conn{cfg: cfg, http: client, log: env.Logger, hidden: cred.hidden}, nil
+}
+
+// Close closes idle connections. Conn stays usable.
+func (c *Conn) Close() error {
+	c.http.CloseIdle()
+	return nil
+}
+
+// Do makes a call, with the repeats that package httpx allows. Each has an X-Request-Id, which the log repeats. The answer
+// may have any status; judging it is the caller's business, by Judge. Without one the error is for Lost.
+func (c *Conn) Do(ctx context.Context, req httpx.Request) (*httpx.Response, error) {
+	if req.Header == nil {
+		req.Header = http.Header{}
+	}
+	id := uuid.NewString()
+	req.Header["X-Request-Id"] = []string{id}
+	resp, err := c.http.Do(ctx, req)
+	if c.log.Enabled(ctx, slog.LevelDebug) {
+		status := 0
+		if resp != nil {
+			status = resp.Status
+		}
+		c.log.DebugContext(ctx, "call", "method", req.Method, "path", req.URL.Path, "status", status, "request_id", id)
+	}
+	return resp, err
+}
+
+// Address is the base address with an escaped path and a query behind it.
+func (c *Conn) Address(path string, query url.Values) *url.URL {
+	u := *c.cfg.URL
+	escaped := strings.TrimRight(u.EscapedPath(), "/") + path
+	u.RawPath = escaped
+	// What was escaped by us can be unescaped; the base address came through url.Parse.
+	if plain, err := url.PathUnescape(escaped); err == nil {
+		u.Path = plain
+	}
+	if q := EncodeQuery(query); q != "" {
+		if u.RawQuery != "" {
+			u.RawQuery += "&"
+		}
+		u.RawQuery += q
+	}
+	return &u
+}
+
+// EncodeQuery is url.Values.Encode with %20 for a blank, since not all servers read + as one (scim.R8).
+func EncodeQuery(query url.Values) string {
+	return strings.ReplaceAll(query.Encode(), "+", "%20")
+}
+
+// trusted returns the system's certificate authorities and those of a file; nil means the system's alone.
+func trusted(file, dir string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(dir, file)
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("setting caFile: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("setting caFile: %s holds no certificate in PEM form", file)
+	}
+	return pool, nil
+}

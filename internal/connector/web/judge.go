@@ -1,0 +1,165 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rollcall-id/rollcall/internal/connector"
+	"github.com/rollcall-id/rollcall/internal/httpx"
+	"github.com/rollcall-id/rollcall/internal/secret"
+)
+
+// maxDetail bounds what a server's own words take in a log, in bytes.
+const maxDetail = 500
+
+// Place says what a call was made to, which decides what 403, 404 and 400 mean.
+type Place int
+
+// The places.
+const (
+	Item       Place = iota // one object
+	Collection              // a query, a listing or a create
+	Probe                   // the probe: nothing that works can be refused here
+)
+
+// Call names a call in an error.
+type Call struct {
+	Op     string // what was being done, for instance "POST /Users"
+	Method string
+	Path   string // below the base address
+	At     Place
+}
+
+// Lost classifies a call that got no answer (engine section 18; scim.R63).
+func (c *Conn) Lost(ctx context.Context, call Call, err error) *connector.Error {
+	e := &connector.Error{Kind: connector.KindTemporary, Op: call.Op, Code: connector.CodeProtocol, Err: err}
+	var wait *httpx.WaitError
+	if errors.As(err, &wait) {
+		e.Kind, e.Code = connector.KindRateLimited, connector.CodeTooManyRequests
+		e.NotSent, e.RetryAfter = true, wait.For
+		return e
+	}
+	var lost *httpx.CallError
+	if !errors.As(err, &lost) {
+		return e
+	}
+	e.MaybeDone = lost.Sent && call.Method != http.MethodGet
+	e.Err = lost.Err
+	if ctx.Err() != nil {
+		e.Err = ctx.Err()
+		return e
+	}
+	host := c.cfg.URL.Host
+	switch lost.Fault {
+	case httpx.FaultTimeout:
+		e.Code, e.Hint = connector.CodeTimeout, fmt.Sprintf("the target did not answer in time: see whether it is overloaded, or raise the setting timeout (now %s)", c.cfg.Timeout)
+	case httpx.FaultDNS:
+		e.Hint = fmt.Sprintf("the host name %s is not known: check the setting url", c.cfg.URL.Hostname())
+	case httpx.FaultRefused:
+		e.Hint = fmt.Sprintf("nothing listens at %s: check host and port in the setting url, and the firewall", host)
+	case httpx.FaultTLS:
+		e.Hint = fmt.Sprintf("the certificate of %s is not trusted, or encryption could not be agreed on: for a private certificate authority set caFile", host)
+	case httpx.FaultClosed:
+		e.Hint = "the connection was closed before the answer was complete: see the target's or the proxy's log"
+	case httpx.FaultTooLarge:
+		e.Kind, e.Code = connector.KindIncompatible, connector.CodeServiceIncompatible
+		e.Hint = "the answer is longer than any answer here should be: lower the setting pageSize, or check the setting url"
+	case httpx.FaultForbidden:
+		e.Kind, e.Hint = connector.KindInvalid, "check the setting url"
+	case httpx.FaultCancelled, httpx.FaultOther:
+	}
+	return e
+}
+
+// Judge classifies an answer that is not the success its caller hoped for, by its status alone (engine section 18). detail
+// is what the server said, made fit for a log by Clean. A connector that knows better changes the result.
+func (c *Conn) Judge(call Call, resp *httpx.Response, detail string) *connector.Error {
+	e := &connector.Error{Kind: connector.KindInvalid, Op: call.Op, Code: connector.CodeUnprocessable, Status: resp.Status, Detail: detail}
+	if resp.Throttled {
+		e.Kind, e.Code, e.RetryAfter = connector.KindRateLimited, connector.CodeTooManyRequests, resp.RetryAfter
+		e.Hint = "the target allows fewer calls than are made: lower the setting rate"
+		return e
+	}
+	switch s := resp.Status; {
+	case s < 300:
+		e.Kind, e.Code = connector.KindIncompatible, connector.CodeServiceIncompatible
+	case s < 400:
+		e.Kind, e.Code = connector.KindIncompatible, connector.CodeServiceIncompatible
+		e.Hint = c.redirected(resp)
+	case s == http.StatusUnauthorized:
+		e.Kind, e.Code = connector.KindAuth, connector.CodeUnauthorized
+		e.Hint = "the target does not accept the credential: it may have expired or been revoked; make a new one and renew the setting auth"
+		if c.cfg.Auth.Kind == "" {
+			e.Hint = "the target wants a credential: set auth"
+		}
+	case s == http.StatusForbidden:
+		e.Code = connector.CodeInsufficientRights
+		e.Hint = "the credential is accepted but may not do this: give it the right in the target"
+		if call.At == Probe {
+			e.Kind = connector.KindAuth
+		}
+	case s == http.StatusNotFound && call.At == Item:
+		e.Kind, e.Code = connector.KindNotFound, connector.CodeInvalidAnchor
+	case s == http.StatusNotFound:
+		e.Kind, e.Code = connector.KindIncompatible, connector.CodeServiceIncompatible
+		e.Hint = fmt.Sprintf("there is no %s below the address: check the setting url, which must end where it begins", call.Path)
+	case s == http.StatusMethodNotAllowed:
+		e.Kind, e.Code = connector.KindUnsupported, connector.CodeMethodNotAllowed
+	case s == http.StatusRequestTimeout, s == http.StatusGatewayTimeout:
+		e.Kind, e.Code, e.MaybeDone = connector.KindTemporary, connector.CodeTimeout, call.Method != http.MethodGet
+	case s == http.StatusConflict:
+		e.Kind, e.Code = connector.KindConflict, connector.CodeConflict
+	case s == http.StatusNotImplemented:
+		e.Kind, e.Code = connector.KindUnsupported, connector.CodeNotImplemented
+	case s == http.StatusUnsupportedMediaType:
+		e.Kind = connector.KindUnsupported
+	case s >= 500:
+		// What a server that fails has done before it failed is not known.
+		e.Kind, e.Code, e.MaybeDone = connector.KindTemporary, connector.CodeServerError, call.Method != http.MethodGet
+	}
+	return e
+}
+
+// Clean makes a server's own words fit for a log: in one line, not too long, and without the credential, should the server
+// repeat it. No words at all become the name of the status.
+func (c *Conn) Clean(detail string, status int) string {
+	for _, hidden := range c.hidden {
+		if hidden != "" {
+			detail = strings.ReplaceAll(detail, hidden, secret.Mask)
+		}
+	}
+	detail = strings.Join(strings.Fields(detail), " ")
+	if len(detail) > maxDetail {
+		cut := maxDetail
+		for cut > 0 && !utf8.RuneStart(detail[cut]) {
+			cut--
+		}
+		detail = detail[:cut] + "…"
+	}
+	if detail == "" {
+		detail = http.StatusText(status)
+	}
+	return detail
+}
+
+// IsWebPage tells whether an answer is a page for people.
+func IsWebPage(resp *httpx.Response) bool {
+	body := bytes.TrimSpace(resp.Body)
+	return strings.Contains(resp.Header.Get("Content-Type"), "html") || len(body) > 0 && body[0] == '<'
+}
+
+// redirected says where an answer points that is not followed (scim.R65).
+func (c *Conn) redirected(resp *httpx.Response) string {
+	to, err := c.cfg.URL.Parse(resp.Header.Get("Location"))
+	if err != nil || to.Host == "" {
+		return "the target redirects to nowhere: check the setting url"
+	}
+	plain := url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}
+	return fmt.Sprintf("the target redirects to %s, and a credential is never sent on: check the setting url", plain.String())
+}
