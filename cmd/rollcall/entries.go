@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/rollcall-id/rollcall/internal/directory"
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/view"
@@ -69,6 +71,26 @@ func entryDocument(e directory.Entry) document {
 		d = append(d, field{"deletedDateTime", e.Deleted.UTC()})
 	}
 	return d
+}
+
+func entryDocuments(entries []directory.Entry) []document {
+	docs := make([]document, len(entries))
+	for i, e := range entries {
+		docs[i] = entryDocument(e)
+	}
+	return docs
+}
+
+// wrote shows a user or a group that a command has written.
+func (c *cli) wrote(verb string, e directory.Entry, err error) error {
+	if err != nil {
+		return refused(err)
+	}
+	if c.json() {
+		return view.JSON(c.Out, entryDocument(e))
+	}
+	_, err = fmt.Fprintf(c.Out, "%s %s (%s)\n", verb, e.Text(directory.DisplayName), e.Anchor)
+	return err
 }
 
 // named is a reference that people can read (`{"id", "displayName"}`).
@@ -144,6 +166,24 @@ type listOptions struct {
 	Search  string
 	Deleted bool
 	Limit   int
+}
+
+// listCommand makes `users list` and `groups list`. search is the help of --search.
+func listCommand(c *cli, short, search string, list func(context.Context, *cli, *directory.Directory, listOptions) error) *cobra.Command {
+	var o listOptions
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: short,
+		Args:  arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.withState(cmd.Context(), func(s *state) error { return list(cmd.Context(), c, s.Dir, o) })
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Search, "search", "", search)
+	f.BoolVar(&o.Deleted, "deleted", false, "those in the recycle bin")
+	f.IntVar(&o.Limit, "limit", -1, "show at most `N`; 0 for all (default 1000 in a table, all in JSON)")
+	return cmd
 }
 
 // tableRows is how many objects a table shows when nothing else is said; a document has all.

@@ -22,24 +22,11 @@ func newGroupsCommand(c *cli) *cobra.Command {
 'rollcall users' takes it, or a group; where both are called the same, write user:NAME or group:NAME.`,
 		GroupID: groupDirectory,
 	},
-		groupsList(c), groupsShow(c), groupsCreate(c), groupsSet(c), groupsDelete(c), groupsRestore(c), groupsMembers(c, true), groupsMembers(c, false), groupsRule(c))
+		groupsList(c), groupsShow(c), groupsCreate(c), groupsSet(c), deleteCommand(c, groupEntries()), restoreCommand(c, groupEntries()), groupsMembers(c, true), groupsMembers(c, false), groupsRule(c))
 }
 
 func groupsList(c *cli) *cobra.Command {
-	var o listOptions
-	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List groups",
-		Args:  arguments(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.withState(cmd.Context(), func(s *state) error { return listGroups(cmd.Context(), c, s.Dir, o) })
-		},
-	}
-	f := cmd.Flags()
-	f.StringVar(&o.Search, "search", "", "only those whose name contains this `TEXT`")
-	f.BoolVar(&o.Deleted, "deleted", false, "those in the recycle bin")
-	f.IntVar(&o.Limit, "limit", -1, "show at most `N`; 0 for all (default 1000 in a table, all in JSON)")
-	return cmd
+	return listCommand(c, "List groups", "only those whose name contains this `TEXT`", listGroups)
 }
 
 func listGroups(ctx context.Context, c *cli, d *directory.Directory, o listOptions) error {
@@ -48,11 +35,7 @@ func listGroups(ctx context.Context, c *cli, d *directory.Directory, o listOptio
 		return err
 	}
 	if c.json() {
-		docs := make([]document, len(entries))
-		for i, e := range entries {
-			docs[i] = entryDocument(e)
-		}
-		return view.JSON(c.Out, docs)
+		return view.JSON(c.Out, entryDocuments(entries))
 	}
 	t := view.NewTable("NAME", ">MEMBERS", "DESCRIPTION", "ID")
 	for _, e := range entries {
@@ -181,39 +164,6 @@ func groupsSet(c *cli) *cobra.Command {
 				}
 				e, err = s.Dir.UpdateGroup(cmd.Context(), e.Anchor, attrs)
 				return c.wrote("Changed", e, err)
-			})
-		},
-	}
-}
-
-func groupsDelete(c *cli) *cobra.Command {
-	var permanently bool
-	cmd := &cobra.Command{
-		Use:   "delete GROUP...",
-		Short: "Put groups into the recycle bin, from where they can be restored by id for 30 days",
-		Args:  arguments("GROUP..."),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withState(cmd.Context(), func(s *state) error {
-				remove, wants := s.Dir.DeleteGroup, live
-				if permanently {
-					remove, wants = s.Dir.PurgeGroup, either
-				}
-				return c.each(cmd.Context(), args, removedWord(permanently), wants, s.Dir.Group, remove)
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&permanently, "permanently", false, "remove them for good, also from the recycle bin")
-	return cmd
-}
-
-func groupsRestore(c *cli) *cobra.Command {
-	return &cobra.Command{
-		Use:   "restore ID...",
-		Short: "Take groups out of the recycle bin",
-		Args:  arguments("ID..."),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withState(cmd.Context(), func(s *state) error {
-				return c.each(cmd.Context(), args, "Restored", inBin, s.Dir.Group, s.Dir.RestoreGroup)
 			})
 		},
 	}

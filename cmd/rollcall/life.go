@@ -18,50 +18,40 @@ import (
 // `rollcall pause`, `rollcall start` and `rollcall restart`.
 
 func newPauseCommand(c *cli) *cobra.Command {
-	return &cobra.Command{
+	return lifeCommand(c, "paused", (*engine.Engine).Pause, &cobra.Command{
 		Use:   "pause JOB",
 		Short: "Stop a job; a cycle under way stops at its next checkpoint",
 		Long: `Stop a job. No cycle begins any more, and one that is under way stops at the end of its slice, within about half a
 minute. All state is kept; ` + "`rollcall start`" + ` goes on from there.`,
-		GroupID: groupJobs,
-		Args:    arguments("JOB"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withState(cmd.Context(), func(s *state) error {
-				j, err := s.job(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				if j, err = s.engine(c, nil).Pause(cmd.Context(), j.ID); err != nil {
-					return err
-				}
-				return s.told(cmd.Context(), c, j, "paused")
-			})
-		},
-	}
+	})
 }
 
 func newStartCommand(c *cli) *cobra.Command {
-	return &cobra.Command{
+	return lifeCommand(c, "started", (*engine.Engine).Start, &cobra.Command{
 		Use:   "start JOB",
 		Short: "Let a job run that was paused, disabled or in quarantine",
 		Long: `Let a job run again that was paused, or disabled after four weeks of quarantine. A cycle that was interrupted goes on
 where it stopped. A quarantine is lifted until the next cycle judges the job again. Nothing else is reset; that is what
 ` + "`rollcall restart`" + ` does.`,
-		GroupID: groupJobs,
-		Args:    arguments("JOB"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withState(cmd.Context(), func(s *state) error {
-				j, err := s.job(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				if j, err = s.engine(c, nil).Start(cmd.Context(), j.ID); err != nil {
-					return err
-				}
-				return s.told(cmd.Context(), c, j, "started")
-			})
-		},
+	})
+}
+
+// lifeCommand completes a command that does one thing to one job and then says what was done.
+func lifeCommand(c *cli, done string, do func(*engine.Engine, context.Context, string) (store.Job, error), cmd *cobra.Command) *cobra.Command {
+	cmd.GroupID, cmd.Args = groupJobs, arguments("JOB")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.withState(cmd.Context(), func(s *state) error {
+			j, err := s.job(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if j, err = do(s.engine(c, nil), cmd.Context(), j.ID); err != nil {
+				return err
+			}
+			return s.told(cmd.Context(), c, j, done)
+		})
 	}
+	return cmd
 }
 
 func newRestartCommand(c *cli) *cobra.Command {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -13,8 +12,6 @@ import (
 
 	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/database"
-	"github.com/rollcall-id/rollcall/internal/database/postgres"
-	"github.com/rollcall-id/rollcall/internal/database/sqlite"
 	"github.com/rollcall-id/rollcall/internal/directory"
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/testbed"
@@ -37,31 +34,16 @@ var begin = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 func onBoth(t *testing.T, test func(w *world)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { onSQLite(t, test) })
-	t.Run("postgres", func(t *testing.T) {
-		db, err := postgres.Open(t.Context(), testbed.Postgres(t))
-		start(t, db, err, test)
-	})
+	t.Run("postgres", func(t *testing.T) { start(t, testbed.PostgresDatabase(t), test) })
 }
 
 func onSQLite(t *testing.T, test func(w *world)) {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "rollcall.db"))
-	start(t, db, err, test)
+	start(t, testbed.ScratchDatabase(t), test)
 }
 
-func start(t *testing.T, db *database.DB, err error, test func(w *world)) {
+func start(t *testing.T, db *database.DB, test func(w *world)) {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	w := &world{T: t, db: db, now: begin}
 	w.Directory = directory.New(db, directory.Config{
 		Now: func() time.Time {

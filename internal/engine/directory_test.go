@@ -7,12 +7,12 @@ import (
 
 	"github.com/rollcall-id/rollcall/internal/connector"
 	dirconn "github.com/rollcall-id/rollcall/internal/connector/directory"
-	"github.com/rollcall-id/rollcall/internal/database/sqlite"
 	"github.com/rollcall-id/rollcall/internal/directory"
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/job"
 	"github.com/rollcall-id/rollcall/internal/mapping"
 	"github.com/rollcall-id/rollcall/internal/scope"
+	"github.com/rollcall-id/rollcall/internal/testbed"
 )
 
 // fromDirectory makes a world whose source is the built-in directory.
@@ -27,19 +27,7 @@ func fromDirectory(t *testing.T, nested string, mode job.ScopeMode) (*world, *di
 		g.Nested = nested
 		return []job.Rule{u, g}
 	}})
-	db, err := sqlite.OpenTemp(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	d := directory.New(db, directory.Config{Now: w.now})
+	d := directory.New(testbed.ScratchDatabase(t), directory.Config{Now: w.now})
 	w.def.Source.Connector = job.Directory
 	w.other = dirconn.NewSource(d, connector.Env{Job: "app"})
 	return w, d

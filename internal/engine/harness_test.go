@@ -18,7 +18,6 @@ import (
 
 	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/connector/memory"
-	"github.com/rollcall-id/rollcall/internal/database/sqlite"
 	"github.com/rollcall-id/rollcall/internal/engine"
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/job"
@@ -26,6 +25,7 @@ import (
 	"github.com/rollcall-id/rollcall/internal/schema"
 	"github.com/rollcall-id/rollcall/internal/store"
 	"github.com/rollcall-id/rollcall/internal/store/sqlstore"
+	"github.com/rollcall-id/rollcall/internal/testbed"
 )
 
 // world is one job with a source and a target in memory, a store in a file, and a clock that the test sets.
@@ -167,19 +167,7 @@ func newWorld(t testing.TB, cfg setup) *world {
 // openStore opens a store like any other, but for the waiting for the disk.
 func openStore(t testing.TB) *sqlstore.Store {
 	t.Helper()
-	db, err := sqlite.OpenTemp(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return sqlstore.New(db)
+	return sqlstore.New(testbed.ScratchDatabase(t))
 }
 
 func (w *world) hookBefore(c memory.Call) error {

@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rollcall-id/rollcall/internal/database/sqlite"
 	"github.com/rollcall-id/rollcall/internal/store/sqlstore"
+	"github.com/rollcall-id/rollcall/internal/testbed"
 )
 
 var (
@@ -27,19 +27,7 @@ const manySeeds = 100
 
 func openStore(t testing.TB) *sqlstore.Store {
 	t.Helper()
-	db, err := sqlite.OpenTemp(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return sqlstore.New(db)
+	return sqlstore.New(testbed.ScratchDatabase(t))
 }
 
 // play runs one seed in a bubble in which time passes only when everybody waits.

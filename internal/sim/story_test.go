@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
-	"github.com/rollcall-id/rollcall/internal/database/postgres"
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/sim/model"
 	"github.com/rollcall-id/rollcall/internal/store/sqlstore"
@@ -138,19 +137,7 @@ func TestStories(t *testing.T) {
 
 func openPostgres(t *testing.T) *sqlstore.Store {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), testbed.Postgres(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return sqlstore.New(db)
+	return sqlstore.New(testbed.PostgresDatabase(t))
 }
 
 func (s story) tell(t *testing.T, seed uint64, db *sqlstore.Store) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,9 +14,6 @@ import (
 	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/connector/conntest"
 	connected "github.com/rollcall-id/rollcall/internal/connector/directory"
-	"github.com/rollcall-id/rollcall/internal/database"
-	"github.com/rollcall-id/rollcall/internal/database/postgres"
-	"github.com/rollcall-id/rollcall/internal/database/sqlite"
 	"github.com/rollcall-id/rollcall/internal/directory"
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/schema"
@@ -34,30 +30,12 @@ type opener func(t testing.TB) *directory.Directory
 
 func onSQLite(t testing.TB) *directory.Directory {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "rollcall.db"))
-	return migrated(t, db, err)
+	return directory.New(testbed.ScratchDatabase(t), directory.Config{})
 }
 
 func onPostgres(t testing.TB) *directory.Directory {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), testbed.Postgres(t))
-	return migrated(t, db, err)
-}
-
-func migrated(t testing.TB, db *database.DB, err error) *directory.Directory {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return directory.New(db, directory.Config{})
+	return directory.New(testbed.PostgresDatabase(t), directory.Config{})
 }
 
 // onBoth runs a test over SQLite and over PostgreSQL.

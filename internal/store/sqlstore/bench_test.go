@@ -11,6 +11,7 @@ import (
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/store"
 	"github.com/rollcall-id/rollcall/internal/store/sqlstore"
+	"github.com/rollcall-id/rollcall/internal/testbed"
 )
 
 const (
@@ -19,7 +20,7 @@ const (
 )
 
 func databases(b *testing.B, run func(b *testing.B, s *sqlstore.Store)) {
-	for name, open := range map[string]func(testing.TB) *database.DB{"SQLite": onSQLite, "PostgreSQL": onPostgres} {
+	for name, open := range map[string]func(testing.TB) *database.DB{"SQLite": onSQLite, "PostgreSQL": testbed.PostgresDatabase} {
 		b.Run(name, func(b *testing.B) {
 			s := sqlstore.New(open(b))
 			if err := s.CreateJob(b.Context(), store.Job{ID: benchJob, Name: "bench", Epoch: 1}); err != nil {

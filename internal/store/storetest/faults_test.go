@@ -9,12 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rollcall-id/rollcall/internal/database/sqlite"
 	"github.com/rollcall-id/rollcall/internal/health"
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/store"
 	"github.com/rollcall-id/rollcall/internal/store/sqlstore"
 	"github.com/rollcall-id/rollcall/internal/store/storetest"
+	"github.com/rollcall-id/rollcall/internal/testbed"
 )
 
 // TestSuiteCatchesFaults runs every check against a store with just the fault that the check looks for. A check without
@@ -89,19 +89,7 @@ func TestSuiteCatchesFaults(t *testing.T) {
 
 func open(t *testing.T) storetest.Store {
 	t.Helper()
-	db, err := sqlite.OpenTemp(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return sqlstore.New(db)
+	return sqlstore.New(testbed.ScratchDatabase(t))
 }
 
 // edits changes every batch before it is committed.
