@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -71,33 +70,9 @@ type logged struct {
 // value is an attribute value in JSON; integers stay integers.
 type value struct{ v any }
 
-func (v *value) UnmarshalJSON(b []byte) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	var raw any
-	err := d.Decode(&raw)
-	v.v = withNumbers(raw)
+func (v *value) UnmarshalJSON(b []byte) (err error) {
+	v.v, err = identity.ParseJSON(b)
 	return err
-}
-
-func withNumbers(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		f, _ := v.Float64()
-		return f
-	case []any:
-		for i, e := range v {
-			v[i] = withNumbers(e)
-		}
-	case map[string]any:
-		for k, e := range v {
-			v[k] = withNumbers(e)
-		}
-	}
-	return v
 }
 
 // readUndone fills the work list with what a cycle did, one item for each object, from the provisioning log.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rollcall-id/rollcall/internal/expr"
+	"github.com/rollcall-id/rollcall/internal/identity"
 )
 
 // tries is how often an expression is evaluated whose result is random.
@@ -42,7 +43,7 @@ func parseExpression(raw []byte) (func(World) error, error) {
 		return nil, err
 	}
 	if c.Context.AppRoleAssignments != nil {
-		v, err := decode(c.Context.AppRoleAssignments)
+		v, err := identity.ParseJSON(c.Context.AppRoleAssignments)
 		if err != nil {
 			return nil, fmt.Errorf("appRoleAssignments: %w", err)
 		}
@@ -94,7 +95,7 @@ func checkLog(want *string, prog *expr.Program) error {
 
 // expectation makes a check of a wanted value, and says how often it has to hold.
 func expectation(raw json.RawMessage) (check func(got any, err error) error, times int, err error) {
-	want, err := decode(raw)
+	want, err := identity.ParseJSON(raw)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -52,7 +52,7 @@ func parseRule(raw []byte) (func(World) error, error) {
 	if err != nil {
 		return nil, err
 	}
-	want, err := decode(c.Want)
+	want, err := identity.ParseJSON(c.Want)
 	if err != nil {
 		return nil, err
 	}

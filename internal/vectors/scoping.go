@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/scope"
 )
 
@@ -29,7 +30,7 @@ func parseScoping(raw []byte) (func(World) error, error) {
 	if err != nil {
 		return nil, err
 	}
-	want, err := decode(c.Want)
+	want, err := identity.ParseJSON(c.Want)
 	if err != nil {
 		return nil, err
 	}

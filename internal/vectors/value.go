@@ -1,11 +1,9 @@
 package vectors
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,54 +11,12 @@ import (
 	"github.com/rollcall-id/rollcall/internal/identity"
 )
 
-// decode reads JSON into the values of package identity: whole numbers are int64, others float64.
-func decode(raw []byte) (any, error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, err
-	}
-	return plain(v)
-}
-
-func plain(v any) (any, error) {
-	switch v := v.(type) {
-	case json.Number:
-		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
-			return n, nil
-		}
-		f, err := v.Float64()
-		if err != nil {
-			return nil, fmt.Errorf("%s is too large for a number", v)
-		}
-		return f, nil
-	case []any:
-		for i, e := range v {
-			p, err := plain(e)
-			if err != nil {
-				return nil, err
-			}
-			v[i] = p
-		}
-	case map[string]any:
-		for k, e := range v {
-			p, err := plain(e)
-			if err != nil {
-				return nil, err
-			}
-			v[k] = p
-		}
-	}
-	return v, nil
-}
-
 // object is the source object of a case. A name that the object does not have is read as a SCIM path into it
 // (expressions O-02).
 func object(attributes map[string]json.RawMessage) (*Attributes, error) {
 	o := &Attributes{values: map[string]any{}}
 	for name, raw := range attributes {
-		v, err := decode(raw)
+		v, err := identity.ParseJSON(raw)
 		if err != nil {
 			return nil, fmt.Errorf("attribute %s: %w", name, err)
 		}
