@@ -17,6 +17,7 @@
 //	guard.go       what is held back (design D6)
 //	lease.go       the right to work on the job, asked for before each call
 //	export.go      the work list, sent by many workers in a set order, committed in groups
+//	claims.go      whose the accounts of a slice are, before the state shows it
 //	write.go       one object, written; write_references.go its manager or members
 //	refused.go     what was refused as a whole, sent in parts
 //	outcome.go     what is remembered of it afterwards

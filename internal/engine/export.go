@@ -38,6 +38,7 @@ type exporter struct {
 	order   []store.ObjectKey        // of recent, oldest first
 	enables map[identity.Ref]*making // of accounts that are enabled in this slice
 	turns   int64                    // items handed out
+	claims  claims
 
 	streak atomic.Int64 // transient failures in a row
 	stopMu sync.Mutex

@@ -162,6 +162,9 @@ func (p *pen) send(ctx context.Context) error {
 		return err
 	}
 	p.res.written = true
+	if err := p.claims.claim(p.r.def.To, got.Anchor, p.it.ObjectKey); err != nil {
+		return err
+	}
 	p.it.Target, p.out.target = got.Anchor, got.Anchor
 	p.cur = &plan.Current{Values: make(map[string]any, len(obj.Attrs)), Refs: map[string]string{}}
 	made := make([]connector.Change, 0, len(obj.Attrs))
@@ -219,6 +222,9 @@ func (p *pen) find(ctx context.Context) (*identity.Object, error) {
 		if err != nil {
 			return nil, err
 		}
+		if owner == "" && len(hits) == 1 {
+			owner = p.claims.of(p.r.def.To, hits[0].Anchor).Anchor
+		}
 		out, ok := match.Judge(q, hits, p.it.Anchor, func(string) string { return owner })
 		switch {
 		case !ok:
@@ -236,6 +242,9 @@ func (p *pen) find(ctx context.Context) (*identity.Object, error) {
 
 // take links an account that was found while exporting and writes what it lacks.
 func (p *pen) take(ctx context.Context, hit *identity.Object, as plan.Action) error {
+	if err := p.claims.claim(p.r.def.To, hit.Anchor, p.it.ObjectKey); err != nil {
+		return err
+	}
 	p.it.Target, p.out.target = hit.Anchor, hit.Anchor
 	p.cur = asCurrent(hit)
 	p.t.After = store.Active
