@@ -288,7 +288,7 @@ func (c *cycle) judge(ctx context.Context, r *rule, w *store.WorkItem, t *task, 
 		if err != nil {
 			return err
 		}
-		if i >= len(t.own()) && !t.made(r, a.cur) {
+		if i >= len(t.own()) && !t.made(r, w.Anchor, a.cur) {
 			continue
 		}
 		out, ok := match.Judge(a.question, a.hits, w.Anchor, func(string) string { return owner })

@@ -36,6 +36,7 @@ type cycle struct {
 	row       store.Cycle
 	meterWas  connector.Count // reading of the meter when this process took the cycle up
 	callsWas  store.Requests  // calls that earlier processes made for it
+	resumed   bool            // an earlier process has begun to send
 	announced *store.Position // creates up to here may have been sent by an earlier process; nil for none
 	mark      *store.Position // the same, with what this process announced
 	lost      sync.Map        // by store.ObjectKey: creates that this process has put back although they may have taken effect
@@ -202,7 +203,7 @@ func (e *Engine) takeUp(s Subject, row store.Cycle, opt Options, outdated bool) 
 	if err != nil {
 		return nil, err
 	}
-	c.row, c.callsWas = row, row.Requests
+	c.row, c.callsWas, c.resumed = row, row.Requests, row.Phase == store.PhaseExport
 	if err := c.recall(); err != nil {
 		return nil, err
 	}
@@ -259,7 +260,7 @@ func (c *cycle) recall() error {
 // remember puts into the cycle's row what a process that takes the cycle over has to know.
 func (c *cycle) remember() error {
 	doc, err := json.Marshal(progressMark{Announced: c.mark, Readings: c.readings, Members: c.members, Warnings: c.warnings,
-		Asked: c.asked, Failing: c.failing, Reconcile: c.recon, Undo: c.undo, ForPlan: c.opt.Plan != nil})
+		Asked: c.asked, Failing: c.failing, Reconcile: c.recon, Undo: c.undo, ForPlan: c.opt.Plan != nil, Destinations: c.destinations()})
 	if err != nil {
 		return fmt.Errorf("cycle %s: write its checkpoint: %w", c.row.ID, err)
 	}
@@ -275,7 +276,7 @@ func (e *Engine) abandon(ctx context.Context, s Subject, old store.Cycle, why st
 			return fmt.Errorf("cycle %s: read its checkpoint: %w", old.ID, err)
 		}
 	}
-	if err := e.leaveDoubts(ctx, s, old, m.Announced); err != nil {
+	if err := e.leaveDoubts(ctx, s, interrupted{old, m, true}); err != nil {
 		return err
 	}
 	old.State, old.Phase, old.Ended = store.Failed, store.PhaseDone, e.Now()
@@ -533,7 +534,8 @@ func (c *cycle) fail(ctx context.Context, f *jobFailure) error {
 	if err := c.commit(ctx, &store.Batch{Cycle: c.current()}); err != nil { // only who still holds the job may end its cycle
 		return err
 	}
-	if err := c.Engine.leaveDoubts(ctx, c.subject, c.row, c.mark); err != nil {
+	left := interrupted{c.row, progressMark{Announced: c.mark, Destinations: c.destinations()}, c.resumed}
+	if err := c.leaveDoubts(ctx, c.subject, left); err != nil {
 		return err
 	}
 	now := c.Now()

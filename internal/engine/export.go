@@ -351,6 +351,8 @@ type progressMark struct {
 	Reconcile *reconciliation         `json:"reconcile,omitempty"`
 	Undo      string                  `json:"undo,omitempty"`
 	ForPlan   bool                    `json:"forPlan,omitempty"` // the cycle was begun for a saved plan
+
+	Destinations map[string][]destination `json:"destinations,omitempty"` // of the mappings, by rule
 }
 
 // after tells whether a comes after b in the export order.

@@ -73,9 +73,11 @@ func (p *pen) bookkeep(ctx context.Context) {
 		p.lostAccount(p.it.Target)
 		p.out.status, p.out.code = statusSkipped, codeRedundant
 		return
-	case p.t.Gone && p.t.After == store.Unlinked && p.t.Code == "":
+	case p.t.Gone && p.t.After == store.Unlinked && (p.t.Code == "" || p.t.Orphan):
 		b.Forget = append(b.Forget, key)
-		p.out.status = ""
+		if p.out.status, p.out.code = "", p.t.Code; p.t.Code != "" {
+			p.out.status = statusSkipped
+		}
 		p.res.silent = !p.t.Orphan || p.readings[p.it.Rule].Full // else a change feed delivered it, and nobody has counted it yet
 		return
 	}
@@ -173,6 +175,7 @@ func (p *pen) failed(ctx context.Context, err error) {
 
 // fall records a failure. What was written before it stays known; the object is looked at again in a later cycle.
 func (p *pen) fall(ctx context.Context, code, reason string) {
+	p.repeated()
 	b := &p.res.batch
 	key := p.it.ObjectKey
 	p.t.Code, p.t.Reason = code, reason

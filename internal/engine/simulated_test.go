@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/rollcall-id/rollcall/internal/engine"
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/job"
+	"github.com/rollcall-id/rollcall/internal/mapping"
 	"github.com/rollcall-id/rollcall/internal/store"
 )
 
@@ -91,25 +94,65 @@ func TestALostCreateIsLookedForWhenItsPersonLeavesOrIsRenamed(t *testing.T) { //
 	}
 }
 
+// TestAnAccountOfAnotherIsNotTakenForALostCreate: somebody makes an account by hand, with the user name of a create of
+// ours that never arrived. Without evidence that it is ours, it is left alone, and the log tells.
 func TestAnAccountOfAnotherIsNotTakenForALostCreate(t *testing.T) { // I2
-	w := newWorld(t, setup{noPredict: true, rules: usersOnly(nil)})
-	w.source.Put(user("ann", "name", "Ann", "title", "Chief"))
-	down := &connector.Error{Kind: connector.KindTemporary, Code: connector.CodeServerError, MaybeDone: true}
-	w.fail(func(c memory.Call) error {
-		if c.Op == connector.OpCreate || c.Op == connector.OpFind {
-			return down
+	without := func(names ...string) func(*job.Rule) {
+		return func(r *job.Rule) {
+			r.Attributes = slices.DeleteFunc(r.Attributes, func(m mapping.Attribute) bool { return slices.Contains(names, m.Target) })
 		}
-		return nil
-	}, nil)
-	if _, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err != nil {
-		t.Fatal(err)
 	}
-	w.fail(nil, nil)
-	w.target.Put(&identity.Object{Kind: identity.User, Anchor: "hand", Attrs: identity.Attrs{{Name: "userName", Value: "ann@example.com"}, {Name: "displayName", Value: "Another"}}})
-	w.source.Remove(identity.User, "ann")
-	w.run()
-	if len(w.writes()) != 0 || len(w.target.Objects(identity.User)) != 1 {
-		t.Errorf("an account that somebody made by hand was changed:%s", show(w.writes()))
+	usual := func(*job.Rule) {}
+	for _, tt := range []struct {
+		name string
+		rule func(*job.Rule)
+		hand identity.Attrs // beside the user name
+		ours bool
+	}{
+		{"of somebody else", usual, identity.Attrs{{Name: "displayName", Value: "Another"}}, false},
+		{"of the same person, without our key", usual, identity.Attrs{{Name: "displayName", Value: "Ann"}, {Name: "title", Value: "Chief"}}, false},
+		{"with our key, and changed by hand in everything else", usual, identity.Attrs{{Name: "displayName", Value: "Another"}, {Name: "title", Value: "Cook"}, {Name: "externalId", Value: "ann"}}, true},
+		{"where nothing but the joining value is mapped", without("displayName", "title", "externalId"), nil, false},
+		{"where one other value is mapped, the same", without("title", "externalId"), identity.Attrs{{Name: "displayName", Value: "Ann"}}, false},
+		{"where no key is mapped, with all values", without("externalId"), identity.Attrs{{Name: "displayName", Value: "Ann"}, {Name: "title", Value: "Chief"}}, true},
+		{"where no key is mapped, with one other value", without("externalId"), identity.Attrs{{Name: "displayName", Value: "Ann"}, {Name: "title", Value: "Cook"}}, false},
+	} {
+		for _, givenUp := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, cycle given up %v", tt.name, givenUp), func(t *testing.T) {
+				w := newWorld(t, setup{noPredict: true, loose: true, rules: usersOnly(tt.rule), caps: connector.Caps{Concurrency: 1}})
+				w.source.Put(user("bob"))
+				w.run()
+				w.source.Put(user("ann", "name", "Ann", "title", "Chief"))
+				down := &connector.Error{Kind: connector.KindTemporary, Code: connector.CodeServerError, MaybeDone: true}
+				if givenUp {
+					w.diesAt(false, func(c memory.Call) bool { return c.Op == connector.OpCreate })
+				} else {
+					sent := false
+					w.fail(func(c memory.Call) error {
+						if sent = sent || c.Op == connector.OpCreate; sent {
+							return down
+						}
+						return nil
+					}, nil)
+					if _, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err != nil {
+						t.Fatal(err)
+					}
+					w.fail(nil, nil)
+				}
+				w.target.Put(&identity.Object{Kind: identity.User, Anchor: "hand", Attrs: append(identity.Attrs{{Name: "userName", Value: "ann@example.com"}}, tt.hand...)})
+				w.source.Remove(identity.User, "ann")
+				rep := w.cycle(engine.Options{Manual: true, Initial: givenUp})
+				there := slices.ContainsFunc(w.target.Objects(identity.User), func(o *identity.Object) bool { return o.Anchor == "hand" })
+				if there == tt.ours || there && len(w.writes()) > 0 {
+					t.Errorf("the account is there: %v; calls:%s", there, show(w.writes()))
+				}
+				told := map[bool]string{true: "delete success", false: "other skipped EntrySynchronizationSkipped"}[tt.ours]
+				if got := w.codeOf(rep, "ann"); got != told {
+					t.Errorf("the log tells %q, want %q", got, told)
+				}
+				w.steady()
+			})
+		}
 	}
 }
 

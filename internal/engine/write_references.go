@@ -208,6 +208,11 @@ func (p *pen) sendMembers(ctx context.Context, ch refChange) error {
 			return err
 		}
 		p.res.batch.Unmember = append(p.res.batch.Unmember, part...)
+		for _, m := range part {
+			if !slices.Contains(ch.Add, m.Ref) { // an earlier attempt may have left it open whether it is to be added
+				p.resolved(store.Unresolved{Owner: m.Owner, Attr: m.Attr, Ref: m.Ref})
+			}
+		}
 	}
 	var add []store.Member
 	for _, ref := range ch.Add {
@@ -215,6 +220,9 @@ func (p *pen) sendMembers(ctx context.Context, ch refChange) error {
 			add = append(add, store.Member{Owner: p.it.ObjectKey, Attr: ch.Attr, Ref: ref, Target: target})
 		} else {
 			p.t.unresolved(p.it.ObjectKey, ch.Attr, ref)
+			if target != "" && p.resumed { // an earlier process may have seen it enabled, and sent it
+				p.membersAre([]store.Member{{Owner: p.it.ObjectKey, Attr: ch.Attr, Ref: ref, Target: target}})
+			}
 		}
 	}
 	var refusal error // of single members
