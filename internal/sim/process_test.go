@@ -30,6 +30,7 @@ type process struct {
 	underWay int
 	writes   int
 	reads    map[string]int
+	damage   map[string]bool // objects of a feed that it can read, or not
 }
 
 var (
@@ -41,7 +42,7 @@ var (
 const suspended = 12 * time.Minute
 
 func (w *world) process(s script) *process {
-	p := &process{w: w, name: "process " + w.newID(), script: s, asleep: make(chan struct{}), reads: map[string]int{}}
+	p := &process{w: w, name: "process " + w.newID(), script: s, asleep: make(chan struct{}), reads: map[string]int{}, damage: map[string]bool{}}
 	p.ctx, p.cancel = context.WithCancel(w.ctx)
 	return p
 }

@@ -131,6 +131,17 @@ func (f feed) Lookup(ctx context.Context, req connector.ReadRequest, anchors []s
 	return f.tell(req, f.p.w.source.Lookup(ctx, req, anchors), false)
 }
 
+// damaged draws whether an object cannot be read. It is the same however often this process asks for it: what it has read
+// once it may go by, whatever it reads later. w.mu is held.
+func (p *process) damaged(anchor string) bool {
+	yes, drawn := p.damage[anchor]
+	if !drawn {
+		yes = p.w.faults.IntN(3) == 0
+		p.damage[anchor] = yes
+	}
+	return yes
+}
+
 // tell passes items on and tells the model of them.
 func (f feed) tell(req connector.ReadRequest, items iter.Seq2[connector.Item, error], first bool) iter.Seq2[connector.Item, error] {
 	w := f.p.w
@@ -149,7 +160,7 @@ func (f feed) tell(req connector.ReadRequest, items iter.Seq2[connector.Item, er
 				w.tally.hit(fault)
 				w.noteLocked("%s", fault)
 				err = &connector.Error{Kind: connector.KindTemporary, Code: connector.CodeEndpointUnavailable, Op: "read changes", Detail: "the source broke off"}
-			case fault == sourceUnreadable && !item.Gone && w.faults.IntN(3) == 0:
+			case fault == sourceUnreadable && !item.Gone && f.p.damaged(item.Object.Anchor):
 				w.tally.hit(fault)
 				w.noteLocked("%s: %s", fault, item.Object.Anchor)
 				w.model.Unreadable(model.Key{Kind: kindOf(req.Kind), Name: item.Object.Anchor})
