@@ -209,8 +209,9 @@ func (p *pen) sendMembers(ctx context.Context, ch refChange) error {
 		}
 		p.res.batch.Unmember = append(p.res.batch.Unmember, part...)
 		for _, m := range part {
-			if !slices.Contains(ch.Add, m.Ref) { // an earlier attempt may have left it open whether it is to be added
-				p.resolved(store.Unresolved{Owner: m.Owner, Attr: m.Attr, Ref: m.Ref})
+			u := store.Unresolved{Owner: m.Owner, Attr: m.Attr, Ref: m.Ref}
+			if !slices.Contains(ch.Add, m.Ref) && !slices.Contains(p.t.Missing, u) { // nobody wants it, and an earlier attempt may have left that open
+				p.resolved(u)
 			}
 		}
 	}

@@ -205,7 +205,7 @@ func (p *process) effective(write model.Write) {
 	w := p.w
 	w.writes++
 	w.wrongLocked(w.model.Apply(write)...)
-	w.record.wrote(w.cycleID, w.model.About(write))
+	w.record.wrote(w.cycleID, w.model.About(write), write.Op)
 }
 
 func (w *world) wrongLocked(list ...string) {

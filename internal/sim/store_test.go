@@ -328,14 +328,18 @@ func (s *state) Indexed(ctx context.Context, cycleID string, kind identity.Kind,
 type ledger struct {
 	written map[string]map[model.Key]bool // by cycle: objects whose account was changed in it
 	open    map[model.Key]string          // objects that were written to, and by which cycle, until the log tells
+	made    map[model.Key]bool            // objects whose account was made, until the log tells of a success
 }
 
 func newLedger() ledger {
-	return ledger{written: map[string]map[model.Key]bool{}, open: map[model.Key]string{}}
+	return ledger{written: map[string]map[model.Key]bool{}, open: map[model.Key]string{}, made: map[model.Key]bool{}}
 }
 
 // wrote notes a write that took effect.
-func (l *ledger) wrote(cycle string, k model.Key) {
+func (l *ledger) wrote(cycle string, k model.Key, op model.Op) {
+	if op == model.Create {
+		l.made[k] = true
+	}
 	if l.written[cycle] == nil {
 		l.written[cycle] = map[model.Key]bool{}
 	}
@@ -343,11 +347,17 @@ func (l *ledger) wrote(cycle string, k model.Key) {
 	l.open[k] = cycle
 }
 
-// logged takes a record. One that tells of success needs its write.
+// logged takes a record. One that tells of success needs its write, in the same cycle. Only a create may be told later, in
+// the cycle that has found the account: the record before it told of a failure, since nobody knew.
 func (l *ledger) logged(cycle string, k model.Key, r store.LogRecord) []string {
 	delete(l.open, k)
 	wrote := r.Action == "create" || r.Action == "update" || r.Action == "disable" || r.Action == "delete"
-	if ok := r.Status == "success" || r.Status == "warning"; ok && wrote && !l.written[cycle][k] {
+	ok := r.Status == "success" || r.Status == "warning"
+	made := r.Action == "create" && l.made[k]
+	if ok && wrote {
+		delete(l.made, k)
+	}
+	if ok && wrote && !made && !l.written[cycle][k] {
 		return []string{fmt.Sprintf("I6: the log says that %s of %s succeeded, and nothing was written", r.Action, k)}
 	}
 	return nil
