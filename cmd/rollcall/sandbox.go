@@ -22,6 +22,8 @@ type sandboxOptions struct {
 	Strict   bool
 	Domain   string
 	NoBodies bool
+	Fields   []string
+	JobRoles []string
 }
 
 func newSandboxCommand(c *cli) *cobra.Command {
@@ -36,7 +38,8 @@ everything in memory, and ends on SIGINT or SIGTERM. From the same machine and w
 answers to GET /_sandbox/requests, GET /_sandbox/state, GET /_sandbox/signin?userName=, POST /_sandbox/fault and
 POST /_sandbox/reset.`,
 		Example: `  rollcall sandbox scim --addr 127.0.0.1:8410 --token secret
-  rollcall sandbox litmos-scim --rate none --latency 20ms`,
+  rollcall sandbox litmos-scim --rate none --latency 20ms
+  rollcall sandbox litmos-api --token KEY --custom-field 'Cost centre' --custom-field Department:required`,
 		GroupID: groupTry,
 		Args:    arguments("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,6 +53,9 @@ POST /_sandbox/reset.`,
 	f.DurationVar(&o.Latency, "latency", 0, "`TIME` added to every answer, for instance 20ms")
 	f.BoolVar(&o.Strict, "strict", false, "refuse what the standard does not allow although well-known clients send it")
 	f.StringVar(&o.Domain, "domain", "", "mail `DOMAIN` that addresses must have, or several with commas; any when left out")
+	f.StringArrayVar(&o.Fields, "custom-field", nil,
+		"`NAME` of an advanced custom field of the site, litmos-api only, mandatory with :required behind it; may be repeated")
+	f.StringArrayVar(&o.JobRoles, "job-role", nil, "`NAME` of a job role of the site, litmos-api only; may be repeated")
 	f.BoolVar(&o.NoBodies, "no-bodies", false, "leave bodies out of the record of requests, for long load tests")
 	return cmd
 }
@@ -63,7 +69,8 @@ func runSandbox(ctx context.Context, c *cli, name string, o sandboxOptions) erro
 		return usagef("--latency: %v is less than nothing", o.Latency)
 	}
 	s, err := sandbox.New(name, sandbox.Config{Token: o.Token, Rate: rate, Latency: o.Latency, Strict: o.Strict, Domain: o.Domain,
-		NoBodies: o.NoBodies, Now: time.Now, Logger: c.logger()}) // its window of 60 s needs a clock that moves
+		NoBodies: o.NoBodies, CustomFields: o.Fields, JobRoles: o.JobRoles,
+		Now: time.Now, Logger: c.logger()}) // its window of 60 s needs a clock that moves
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}

@@ -9,5 +9,7 @@
 // without a credential: the requests it got, what it holds, who could sign in, faults to come, and a reset.
 //
 // Read sandbox.go (table of emulations), exchange.go (what happens to each request), admin.go (/_sandbox/), then
-// scim.go and the other scim_ files. A new emulation is one file with a function for the table.
+// scim.go and the other scim_ files, and, for an interface that is not SCIM, litmos_api.go with its files. A new
+// emulation is one file with a function for the table. Where the documents of an application are silent the comment on
+// the emulation says what it assumes.
 package sandbox

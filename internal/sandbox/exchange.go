@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -14,12 +15,14 @@ import (
 type reply struct {
 	header http.Header
 	status int
+	reason string // reason phrase; empty: that of the status
 	body   bytes.Buffer
 }
 
 func (w *reply) reset() {
 	w.header = http.Header{}
 	w.status = 0
+	w.reason = ""
 	w.body.Reset()
 }
 
@@ -35,6 +38,9 @@ func (w *reply) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	return w.body.Write(p)
 }
+
+// setReason gives the answer a reason phrase of its own.
+func (w *reply) setReason(text string) { w.reason = text }
 
 // maxPooled keeps buffers of rare huge answers from staying in memory.
 const maxPooled = 1 << 20
@@ -92,10 +98,13 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		// The work is done and the answer lost: the connection is closed without one.
 		panic(http.ErrAbortHandler)
 	}
-	answer.send(w)
+	answer.send(w, r)
 }
 
-func (w *reply) send(to http.ResponseWriter) {
+func (w *reply) send(to http.ResponseWriter, r *http.Request) {
+	if w.reason != "" && r.Method != http.MethodHead && w.sendRaw(to) {
+		return
+	}
 	h := to.Header()
 	for k, v := range w.header {
 		h[k] = v
@@ -106,6 +115,32 @@ func (w *reply) send(to http.ResponseWriter) {
 	to.WriteHeader(w.status)
 	// A client that hangs up before reading has no claim to the rest.
 	_, _ = to.Write(w.body.Bytes())
+}
+
+// sendRaw writes the answer to the connection, which ends with it: the HTTP server has no other way to give a reason
+// phrase of one's own. It reports false, with nothing written, where there is no connection to take over.
+func (w *reply) sendRaw(to http.ResponseWriter) bool {
+	conn, _, err := http.NewResponseController(to).Hijack()
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close() }() // nothing is left to lose on it
+	var b bytes.Buffer
+	reason := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, w.reason)
+	w.header.Set("Content-Length", strconv.Itoa(w.body.Len()))
+	w.header.Set("Connection", "close")
+	fmt.Fprintf(&b, "HTTP/1.1 %03d %s\r\n", w.status, reason)
+	_ = w.header.Write(&b) // a buffer takes everything
+	b.WriteString("\r\n")
+	b.Write(w.body.Bytes())
+	// A client that hangs up before reading has no claim to the rest.
+	_, _ = conn.Write(b.Bytes())
+	return true
 }
 
 // below gives the path below the base path: "/Users" for "/scim/v2/Users".

@@ -21,7 +21,7 @@ const litmosRate = 100
 func newLitmosSCIM(cfg Config) (application, traits) {
 	const base = "/v2/SCIM"
 	app := newSCIMApp(cfg, base, scimFacts{
-		user:            litmosUser(),
+		user:            litmosUserDefinition(),
 		group:           scim.GroupDefinition(),
 		userFilters:     []string{"username"},
 		groupFilters:    []string{"displayname"},
@@ -34,8 +34,8 @@ func newLitmosSCIM(cfg Config) (application, traits) {
 	return app, traits{basePath: base, foldPath: true, rate: litmosRate, rateStatus: http.StatusServiceUnavailable}
 }
 
-// litmosUser has the documented attributes only.
-func litmosUser() *scim.Definition {
+// litmosUserDefinition has the documented attributes only.
+func litmosUserDefinition() *scim.Definition {
 	core := scim.UserSchema()
 	core.Attributes = pickAttributes(core.Attributes, "userName", "name", "title", "active", "emails",
 		"preferredLanguage", "addresses", "phoneNumbers", "timezone", "groups")

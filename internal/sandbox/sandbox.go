@@ -31,6 +31,11 @@ type Config struct {
 	// Domain restricts mail addresses, in user names too, to one domain or several, separated by commas.
 	// Empty: any.
 	Domain string
+	// CustomFields are the advanced custom fields of the site, litmos-api only; ":required" behind a name makes it
+	// mandatory.
+	CustomFields []string
+	// JobRoles are the job roles of the site, litmos-api only; it refuses any other.
+	JobRoles []string
 	// MaxBody is the size in bytes above which a request body is refused with 413. Zero: 1 MiB.
 	MaxBody int64
 	// NoBodies leaves request and response bodies out of the record of requests, for long load tests.
@@ -52,6 +57,19 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
+}
+
+// check refuses what the emulation of that name does not have.
+func (c Config) check(name string) error {
+	if name != litmosAPIName && len(c.CustomFields)+len(c.JobRoles) > 0 {
+		return fmt.Errorf("sandbox %s has no custom fields and no job roles of a site; %s has", name, litmosAPIName)
+	}
+	for i, field := range litmosCustomFields(c.CustomFields) {
+		if field.name == "" || slices.ContainsFunc(litmosCustomFields(c.CustomFields[:i]), field.sameName) {
+			return fmt.Errorf("custom field %q: every field needs a name of its own", c.CustomFields[i])
+		}
+	}
+	return nil
 }
 
 // domains gives the allowed mail domains in lower case.
@@ -94,6 +112,7 @@ func emulations() map[string]func(Config) (application, traits) {
 	return map[string]func(Config) (application, traits){
 		"scim":        newGenericSCIM,
 		"litmos-scim": newLitmosSCIM,
+		litmosAPIName: newLitmosAPI,
 	}
 }
 
@@ -119,6 +138,9 @@ func New(name string, cfg Config) (*Server, error) {
 	construct, ok := emulations()[name]
 	if !ok {
 		return nil, fmt.Errorf("no sandbox named %q; there are %s", name, strings.Join(Names(), ", "))
+	}
+	if err := cfg.check(name); err != nil {
+		return nil, err
 	}
 	cfg = cfg.withDefaults()
 	app, t := construct(cfg)
