@@ -36,7 +36,7 @@ func newSandboxCommand(c *cli) *cobra.Command {
 The first line on standard output is its base URL, as a job's target takes it; nothing follows. It starts empty, keeps
 everything in memory, and ends on SIGINT or SIGTERM. From the same machine and without a token, the root of its host
 answers to GET /_sandbox/requests, GET /_sandbox/state, GET /_sandbox/signin?userName=, POST /_sandbox/fault and
-POST /_sandbox/reset.`,
+POST /_sandbox/reset. leapsome answers at /api/scim, too, where PATCH is that of RFC 7644.`,
 		Example: `  rollcall sandbox scim --addr 127.0.0.1:8410 --token secret
   rollcall sandbox litmos-scim --rate none --latency 20ms
   rollcall sandbox litmos-api --token KEY --custom-field 'Cost centre' --custom-field Department:required`,

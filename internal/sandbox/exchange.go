@@ -69,7 +69,8 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		if s.traits.retryAfter {
 			answer.header.Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
 		}
-		s.app.refuse(answer, s.traits.rateStatus, "the limit of "+strconv.Itoa(s.traits.rate)+" requests a minute is reached")
+		s.app.refuse(answer, s.traits.rateStatus, "the limit of "+strconv.Itoa(s.traits.rate)+" requests in "+
+			s.traits.window.String()+" is reached")
 	case f != nil && f.Status != 0:
 		if f.RetryAfter != "" {
 			answer.header.Set("Retry-After", string(f.RetryAfter))
@@ -143,9 +144,15 @@ func (w *reply) sendRaw(to http.ResponseWriter) bool {
 	return true
 }
 
-// below gives the path below the base path: "/Users" for "/scim/v2/Users".
+// below gives the path below a base path: "/Users" for "/scim/v2/Users".
 func (s *Server) below(path string) (string, bool) {
-	base := s.traits.basePath
+	if rest, ok := s.belowBase(path, s.traits.basePath); ok || s.traits.secondPath == "" {
+		return rest, ok
+	}
+	return s.belowBase(path, s.traits.secondPath)
+}
+
+func (s *Server) belowBase(path, base string) (string, bool) {
 	if len(path) < len(base) {
 		return "", false
 	}

@@ -90,7 +90,7 @@ func foldName(name string) string { return scim.FoldKey(name) }
 var (
 	litmosMobile  = regexp.MustCompile(`^\+[0-9]{7,15}$`)
 	litmosCulture = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
-	litmosEmail   = regexp.MustCompile(`^[^@\s<>]+@[^@\s<>]+\.[^@\s<>.]+$`)
+	mailAddress   = regexp.MustCompile(`^[^@\s<>]+@[^@\s<>]+\.[^@\s<>.]+$`)
 )
 
 // litmosMinUserName is the length that a user name has to exceed.
@@ -169,7 +169,7 @@ func (a *litmosAPI) checkNames(values map[string]string, u *litmosUser) error {
 
 func (a *litmosAPI) checkValues(values map[string]string) error {
 	switch email := values["Email"]; {
-	case email != "" && !litmosEmail.MatchString(email), !a.inDomain(email), !a.inDomain(values["UserName"]):
+	case email != "" && !mailAddress.MatchString(email), !a.inDomain(email), !a.inDomain(values["UserName"]):
 		return litmosRefusal(409, "invalid email")
 	case !litmosCulture.MatchString(values["Culture"]):
 		return litmosRefusal(409, "Culture invalid")

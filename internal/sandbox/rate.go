@@ -5,21 +5,20 @@ import (
 	"time"
 )
 
-// window is the time a rate is counted over.
-const window = time.Minute
-
-// limiter takes a number of requests in any rolling minute, counted when they arrive. Refused requests do not
-// count.
+// limiter takes a number of requests in any rolling window of time, counted when they arrive. Refused requests do
+// not count.
 type limiter struct {
+	window time.Duration
+
 	mu    sync.Mutex
 	taken []time.Time // ring of the last len(taken) requests taken; nil: no limit
 	next  int         // place of the oldest
 }
 
-func newLimiter(perMinute int) *limiter {
-	l := &limiter{}
-	if perMinute > 0 {
-		l.taken = make([]time.Time, perMinute)
+func newLimiter(requests int, window time.Duration) *limiter {
+	l := &limiter{window: window}
+	if requests > 0 {
+		l.taken = make([]time.Time, requests)
 	}
 	return l
 }
@@ -32,8 +31,8 @@ func (l *limiter) take(now time.Time) (wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	oldest := l.taken[l.next]
-	if age := now.Sub(oldest); !oldest.IsZero() && age < window {
-		return window - age, false
+	if age := now.Sub(oldest); !oldest.IsZero() && age < l.window {
+		return l.window - age, false
 	}
 	l.taken[l.next] = now
 	l.next = (l.next + 1) % len(l.taken)

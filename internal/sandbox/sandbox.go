@@ -100,11 +100,13 @@ type application interface {
 
 // traits are the facts about an application that the exchange needs.
 type traits struct {
-	basePath   string // without slash at the end
-	foldPath   bool   // the base path may be in any case
-	rate       int    // requests a minute, zero: none
-	rateStatus int    // status of a request beyond the rate
-	retryAfter bool   // such an answer says when to come again
+	basePath   string        // without slash at the end
+	secondPath string        // another base path of the same application; empty: none
+	foldPath   bool          // the base path may be in any case
+	rate       int           // requests in any window, zero: no limit
+	window     time.Duration // of the rate; zero: a minute
+	rateStatus int           // status of a request beyond the rate
+	retryAfter bool          // such an answer says when to come again
 }
 
 // emulations is the table of what can be emulated.
@@ -113,6 +115,7 @@ func emulations() map[string]func(Config) (application, traits) {
 		"scim":        newGenericSCIM,
 		"litmos-scim": newLitmosSCIM,
 		litmosAPIName: newLitmosAPI,
+		"leapsome":    newLeapsome,
 	}
 }
 
@@ -144,14 +147,14 @@ func New(name string, cfg Config) (*Server, error) {
 	}
 	cfg = cfg.withDefaults()
 	app, t := construct(cfg)
-	switch {
-	case cfg.Rate < 0:
-		t.rate = 0
-	case cfg.Rate > 0:
-		t.rate = cfg.Rate
+	if t.window == 0 || cfg.Rate != 0 {
+		t.window = time.Minute
+	}
+	if cfg.Rate != 0 {
+		t.rate = max(cfg.Rate, 0) // NoRate is below zero
 	}
 	return &Server{name: name, cfg: cfg, app: app, traits: t,
-		recorder: newRecorder(cfg.NoBodies), limiter: newLimiter(t.rate), faults: &faults{},
+		recorder: newRecorder(cfg.NoBodies), limiter: newLimiter(t.rate, t.window), faults: &faults{},
 		buffers: sync.Pool{New: func() any { return &reply{} }}}, nil
 }
 

@@ -15,23 +15,6 @@ import (
 	"github.com/rollcall-id/rollcall/internal/scim"
 )
 
-// scimFacts is what one SCIM service has different from another.
-type scimFacts struct {
-	user, group *scim.Definition
-	// filterable lists the attributes filters may use, in lower case, for users and groups. Nil: all.
-	userFilters, groupFilters []string
-	// known drops attributes outside the definitions without a word; false keeps them. Strict refuses them first.
-	known bool
-	// ignored lists attributes that are dropped though every definition has them.
-	ignored []string
-	// membersAreUsers refuses groups as members.
-	membersAreUsers bool
-	// foldPath takes resource names in the path in any case.
-	foldPath bool
-	// documentation is shown in ServiceProviderConfig.
-	documentation string
-}
-
 // scimApp is an emulated SCIM 2.0 service (RFC 7643, RFC 7644).
 type scimApp struct {
 	cfg     Config
@@ -64,15 +47,26 @@ func newGenericSCIM(cfg Config) (application, traits) {
 func (a *scimApp) reset() { a.store.reset() }
 
 func (a *scimApp) refuse(w http.ResponseWriter, status int, detail string) {
-	answerError(w, &scim.Error{Status: status, Detail: detail})
+	a.answerError(w, &scim.Error{Status: status, Detail: detail})
 }
 
-func answerError(w http.ResponseWriter, err error) {
+func (a *scimApp) answerError(w http.ResponseWriter, err error) {
+	e := a.refusal(err)
+	answerJSON(w, e.Status, e)
+}
+
+// refusal gives an error as the service puts it.
+func (a *scimApp) refusal(err error) *scim.Error {
 	var e *scim.Error
 	if !errors.As(err, &e) {
 		e = scim.NewError(http.StatusInternalServerError, "", "the sandbox cannot answer: %v", err)
 	}
-	answerJSON(w, e.Status, e)
+	for _, rule := range a.facts.rules {
+		if rule.refusal != nil {
+			rule.refusal(e)
+		}
+	}
+	return e
 }
 
 func answerJSON(w http.ResponseWriter, status int, v any) {
@@ -101,7 +95,7 @@ type call struct {
 func (a *scimApp) serve(w http.ResponseWriter, r *http.Request, below string, body []byte) {
 	c := &call{app: a, w: w, r: r, body: body}
 	if err := c.route(below); err != nil {
-		answerError(w, err)
+		a.answerError(w, err)
 	}
 }
 
@@ -138,6 +132,9 @@ func (c *call) route(below string) error {
 			}
 		}
 	}
+	if slices.Contains(c.app.facts.absent, name) {
+		return scim.NewError(http.StatusNotFound, "", "there is no endpoint %s", c.r.URL.Path)
+	}
 	switch name {
 	case usersPath:
 		c.kind, c.def = &c.app.store.users, c.app.facts.user
@@ -163,31 +160,51 @@ func (c *call) authorize() error {
 	if strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(digest[:], c.app.token[:]) == 1 {
 		return nil
 	}
+	if status := c.app.facts.tokenStatus; status != 0 {
+		return scim.NewError(status, "", "the token is not valid")
+	}
 	c.w.Header().Set("WWW-Authenticate", `Bearer realm="sandbox"`)
 	return scim.NewError(http.StatusUnauthorized, "", "a valid bearer token is required")
 }
 
 // resource serves /Users, /Groups and what is below them.
 func (c *call) resource(id string) error {
+	if err := c.app.facts.each(func(rule scimRule) error {
+		if rule.request == nil {
+			return nil
+		}
+		return rule.request(c, id)
+	}); err != nil {
+		return err
+	}
 	var err error
 	if c.view, err = c.projection(); err != nil {
 		return err
 	}
-	if id == "" {
-		switch c.r.Method {
-		case http.MethodGet:
-			return c.list()
-		case http.MethodPost:
-			return c.create()
-		}
-		return c.notAllowed(http.MethodGet, http.MethodPost)
-	}
 	if id == searchSegment {
 		return scim.NewError(http.StatusNotImplemented, "", "queries by POST are not supported, use GET")
 	}
+	methods := []string{http.MethodGet, http.MethodPut, http.MethodPatch, http.MethodDelete}
+	if id == "" {
+		methods = []string{http.MethodGet, http.MethodPost}
+	}
+	methods = slices.DeleteFunc(methods, func(m string) bool {
+		return slices.Contains(c.app.facts.forbidden, m+" "+c.kind.path)
+	})
+	switch {
+	case !slices.Contains(methods, c.r.Method):
+		return c.notAllowed(methods...)
+	case c.r.Method == http.MethodPatch && c.app.facts.patchless:
+		return scim.NewError(http.StatusNotImplemented, "", "PATCH is not supported, use PUT")
+	case id == "" && c.r.Method == http.MethodGet:
+		return c.list()
+	}
+	if write := c.app.facts.write; write != nil && c.r.Method != http.MethodGet && c.r.Method != http.MethodDelete {
+		return write(c, id)
+	}
 	switch c.r.Method {
-	case http.MethodGet:
-		return c.get(id)
+	case http.MethodPost:
+		return c.create()
 	case http.MethodPut:
 		return c.replace(id)
 	case http.MethodPatch:
@@ -195,7 +212,7 @@ func (c *call) resource(id string) error {
 	case http.MethodDelete:
 		return c.delete(id)
 	}
-	return c.notAllowed(http.MethodGet, http.MethodPut, http.MethodPatch, http.MethodDelete)
+	return c.get(id)
 }
 
 func (c *call) notAllowed(methods ...string) error {
@@ -266,6 +283,9 @@ func (c *call) discovery(name, id string) error {
 		for i := range schemas {
 			schemas[i].Location = c.origin + "/" + schemasPath + "/" + schemas[i].ID
 		}
+		if c.app.facts.oldSchemas {
+			return answerOldSchemas(c, id, schemas)
+		}
 		return answerOneOrAll(c, id, schemas, func(s scim.Schema) string { return s.ID })
 	}
 	return scim.NewError(http.StatusNotFound, "", "there is no %s %s", name, id)
@@ -287,12 +307,12 @@ func answerOneOrAll[T any](c *call, id string, all []T, idOf func(T) string) err
 // providerConfig is RFC 7643 section 5.
 func (a *scimApp) providerConfig(origin string) map[string]any {
 	supported := func(yes bool) map[string]any { return map[string]any{"supported": yes} }
-	return map[string]any{
+	config := map[string]any{
 		"schemas":          []string{scim.ServiceProviderConfigURN},
 		"documentationUri": a.facts.documentation,
-		"patch":            supported(true),
+		"patch":            supported(!a.facts.patchless),
 		"bulk":             map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": a.cfg.MaxBody},
-		"filter":           map[string]any{"supported": true, "maxResults": maxPage},
+		"filter":           map[string]any{"supported": true, "maxResults": a.facts.page(&a.store.users).most},
 		"changePassword":   supported(false),
 		"sort":             supported(false),
 		"etag":             supported(true),
@@ -302,6 +322,12 @@ func (a *scimApp) providerConfig(origin string) map[string]any {
 		}},
 		"meta": map[string]any{"resourceType": configPath, "location": origin + "/" + configPath},
 	}
+	for _, rule := range a.facts.rules {
+		if rule.config != nil {
+			rule.config(config)
+		}
+	}
+	return config
 }
 
 // users yields all users as a client sees them.

@@ -232,3 +232,51 @@ func (e *memberEdit) commit(group *record) bool {
 	}
 	return changed
 }
+
+// membersAtMost refuses requests that change more members than a service takes at once.
+func membersAtMost(most int) scimRule {
+	refuse := func(n int) error {
+		if n <= most {
+			return nil
+		}
+		return scim.NewError(400, scim.TooMany, "%d members; a request takes %d", n, most)
+	}
+	return scimRule{
+		patch: func(c *call, ops []scim.Operation) error { return refuse(memberChanges(c, ops)) },
+		members: func(_ *call, edit *memberEdit) error {
+			if edit.group != nil && !edit.cleared {
+				return nil // a PATCH, which has been looked at
+			}
+			return refuse(len(edit.order))
+		},
+	}
+}
+
+// memberChanges counts the members that operations name.
+func memberChanges(c *call, ops []scim.Operation) int {
+	if c.kind.path != groupsPath {
+		return 0
+	}
+	n := 0
+	count := func(v any) {
+		if list, ok := v.([]any); ok {
+			n += len(list)
+		} else {
+			n++
+		}
+	}
+	for _, op := range ops {
+		if path, err := scim.ParsePath(op.Path, c.def.SchemaURIs()...); err == nil && op.Path != "" {
+			if scim.FoldKey(path.Attribute) == "members" {
+				count(op.Value)
+			}
+			continue
+		}
+		if object, ok := op.Value.(map[string]any); ok {
+			if _, v, ok := scim.Lookup(object, "members"); ok {
+				count(v)
+			}
+		}
+	}
+	return n
+}

@@ -19,9 +19,9 @@ const (
 func (c *call) get(id string) error {
 	c.app.store.mu.RLock()
 	defer c.app.store.mu.RUnlock()
-	rec := c.kind.byID[id]
-	if rec == nil {
-		return scim.NewError(http.StatusNotFound, "", "there is no %s %s", c.kind.typeName, id)
+	rec, err := c.find(id)
+	if err != nil {
+		return err
 	}
 	if known := c.r.Header.Get("If-None-Match"); known != "" && matchesTag(known, rec.etag()) {
 		c.w.Header().Set("ETag", rec.etag())
@@ -29,6 +29,21 @@ func (c *call) get(id string) error {
 		return nil
 	}
 	return c.answer(http.StatusOK, rec)
+}
+
+// find gives the resource that the path names. The store is locked.
+func (c *call) find(id string) (*record, error) {
+	if rec := c.kind.byID[id]; rec != nil {
+		return rec, nil
+	}
+	if same := c.kind.by[byExternalID][id]; c.app.facts.externalInPath && len(same) > 0 {
+		return same[0], nil
+	}
+	status := http.StatusNotFound
+	if s := c.app.facts.groupStatus; s != 0 && c.kind.path == groupsPath {
+		status = s
+	}
+	return nil, scim.NewError(status, "", "there is no %s %s", c.kind.typeName, id)
 }
 
 // answer writes one resource. The store is locked.
@@ -51,11 +66,14 @@ func (c *call) list() error {
 	if err != nil {
 		return err
 	}
-	count, err := c.number("count", defaultPage)
+	size := c.app.facts.page(c.kind)
+	count, err := c.number("count", size.standard)
 	if err != nil {
 		return err
 	}
-	start, count = max(start, 1), min(max(count, 0), maxPage)
+	if start, count = max(start, 1), max(count, 0); c.query.Get("count") != "" {
+		count = min(count, size.most)
+	}
 	var q *query
 	if c.query.Has("filter") {
 		if q, err = c.parseFilter(c.query.Get("filter")); err != nil {
@@ -117,6 +135,14 @@ type query struct {
 func (c *call) parseFilter(text string) (*query, error) {
 	f, err := scim.ParseFilter(text, c.def.SchemaURIs()...)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.app.facts.each(func(rule scimRule) error {
+		if rule.filter == nil {
+			return nil
+		}
+		return rule.filter(c, f)
+	}); err != nil {
 		return nil, err
 	}
 	allowed := c.app.facts.userFilters
@@ -244,10 +270,11 @@ type projection struct {
 	only     []scim.Path // attributes; nil: the default ones
 	without  []scim.Path // excludedAttributes
 	noMember bool        // nothing but the members is excluded
+	show     func(rec *record, resource map[string]any)
 }
 
 func (c *call) projection() (projection, error) {
-	p := projection{def: c.def}
+	p := projection{def: c.def, show: c.shown()}
 	if !c.query.Has("attributes") && !c.query.Has("excludedAttributes") {
 		return p, nil
 	}
@@ -263,6 +290,24 @@ func (c *call) projection() (projection, error) {
 	}
 	p.noMember = p.only == nil && len(p.without) == 1 && strings.EqualFold(p.without[0].String(), "members")
 	return p, nil
+}
+
+// shown gives what the rules change on resources that go out, nil for nothing.
+func (c *call) shown() func(*record, map[string]any) {
+	var all []scimRule
+	for _, rule := range c.app.facts.rules {
+		if rule.show != nil {
+			all = append(all, rule)
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return func(rec *record, resource map[string]any) {
+		for _, rule := range all {
+			rule.show(c, rec, resource)
+		}
+	}
 }
 
 func (c *call) paths(parameter string) ([]scim.Path, error) {
@@ -282,12 +327,15 @@ func (c *call) paths(parameter string) ([]scim.Path, error) {
 
 // append writes a resource with what the client wants of it.
 func (p projection) append(b []byte, rec *record, origin string) ([]byte, error) {
-	if p.noMember || p.only == nil && p.without == nil {
+	if p.show == nil && (p.noMember || p.only == nil && p.without == nil) {
 		return rec.append(b, origin, !p.noMember), nil
 	}
 	resource, err := rec.resource(true, origin)
 	if err != nil {
 		return nil, err
+	}
+	if p.show != nil {
+		p.show(rec, resource)
 	}
 	if p.only != nil {
 		resource = p.pick(resource)

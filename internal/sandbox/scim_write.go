@@ -23,29 +23,56 @@ func (c *call) create() error {
 	if err != nil {
 		return err
 	}
-	store := c.app.store
-	store.mu.Lock()
-	defer store.mu.Unlock()
-	edit := c.app.editMembers(nil, c.origin)
-	if err := edit.add(members); err != nil {
+	c.app.store.mu.Lock()
+	defer c.app.store.mu.Unlock()
+	rec, err := c.insert(resource, members)
+	if err != nil {
 		return err
 	}
+	c.w.Header().Set("Location", c.origin+"/"+c.kind.path+"/"+rec.id)
+	return c.answer(http.StatusCreated, rec)
+}
+
+// insert makes a record of a canonical resource. The store is locked for writing.
+func (c *call) insert(resource map[string]any, members any) (*record, error) {
 	now := c.app.cfg.Now()
 	rec := &record{kind: c.kind, id: uuid.NewString(), version: 1, created: now, modified: now}
-	if c.kind == &store.groups {
+	if c.kind == &c.app.store.groups {
 		rec.members = newMemberList()
 	}
-	if err := c.nameFree(rec, resource); err != nil {
-		return err
+	edit := c.app.editMembers(nil, c.origin)
+	if err := edit.add(members); err != nil {
+		return nil, err
 	}
+	if err := c.obey(rec, resource, edit); err != nil {
+		return nil, err
+	}
+	if err := c.nameFree(rec, resource); err != nil {
+		return nil, err
+	}
+	var err error
 	if rec.body, err = encodeBody(rec.id, resource); err != nil {
-		return err
+		return nil, err
 	}
 	rec.index(resource)
 	c.kind.insert(rec)
 	edit.commit(rec)
-	c.w.Header().Set("Location", c.origin+"/"+c.kind.path+"/"+rec.id)
-	return c.answer(http.StatusCreated, rec)
+	return rec, nil
+}
+
+// obey applies the rules of the service to a resource that is about to be kept. The store is locked for writing.
+func (c *call) obey(rec *record, resource map[string]any, edit *memberEdit) error {
+	return c.app.facts.each(func(rule scimRule) error {
+		if rule.members != nil && c.kind == &c.app.store.groups {
+			if err := rule.members(c, edit); err != nil {
+				return err
+			}
+		}
+		if rule.resource == nil {
+			return nil
+		}
+		return rule.resource(c, rec, resource)
+	})
 }
 
 // replace is PUT (RFC 7644 section 3.5.1).
@@ -86,6 +113,14 @@ func (c *call) patch(id string) error {
 		return err
 	}
 	if err := c.emptyPath(); err != nil {
+		return err
+	}
+	if err := c.app.facts.each(func(rule scimRule) error {
+		if rule.patch == nil {
+			return nil
+		}
+		return rule.patch(c, op.Operations)
+	}); err != nil {
 		return err
 	}
 	c.app.store.mu.Lock()
@@ -152,6 +187,13 @@ func (c *call) delete(id string) error {
 	if err != nil {
 		return err
 	}
+	if c.app.facts.deleteDisables && rec.members == nil {
+		if err := c.disable(rec); err != nil {
+			return err
+		}
+		c.w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
 	for _, g := range rec.groups {
 		g.touch(c)
 	}
@@ -160,11 +202,21 @@ func (c *call) delete(id string) error {
 	return nil
 }
 
+// disable is what a DELETE does where users cannot be deleted.
+func (c *call) disable(rec *record) error {
+	resource, err := rec.decode()
+	if err != nil {
+		return err
+	}
+	resource["active"] = false
+	return c.update(rec, resource, c.app.editMembers(rec, c.origin))
+}
+
 // current finds the resource to change and checks the version the client expects (RFC 7644 section 3.14).
 func (c *call) current(id string) (*record, error) {
-	rec := c.kind.byID[id]
-	if rec == nil {
-		return nil, scim.NewError(http.StatusNotFound, "", "there is no %s %s", c.kind.typeName, id)
+	rec, err := c.find(id)
+	if err != nil {
+		return nil, err
 	}
 	if expected := c.r.Header.Get("If-Match"); expected != "" && !matchesTag(expected, rec.etag()) {
 		return nil, scim.NewError(http.StatusPreconditionFailed, "", "the version is %s, not %s", rec.etag(), expected)
@@ -220,7 +272,9 @@ func (c *call) dropUnknown(resource map[string]any) {
 			}
 			attribute := c.def.Find(path)
 			if attribute == nil {
-				delete(object, name)
+				if keeps := c.app.facts.keeps; keeps == nil || !keeps(path) {
+					delete(object, name)
+				}
 				continue
 			}
 			if attribute.Type != scim.Complex {
@@ -294,6 +348,9 @@ func (c *call) nameFree(rec *record, resource map[string]any) error {
 // update gives a record new attributes and members; nothing changes when it is refused. The version counts
 // changes only.
 func (c *call) update(rec *record, resource map[string]any, edit *memberEdit) error {
+	if err := c.obey(rec, resource, edit); err != nil {
+		return err
+	}
 	if err := c.nameFree(rec, resource); err != nil {
 		return err
 	}
