@@ -33,9 +33,13 @@ func TestDecode(t *testing.T) {
 	defaults := func(change func(*Config)) Config {
 		c := Config{Config: web.Config{URL: parse(t, base), Concurrency: 16, Timeout: 30 * time.Second}, Dialect: RFC, MemberBatch: 100, ReferencesInCreate: true,
 			ReadBeforeWrite: connector.ReadStale, List: true, PageSize: 100, MergedKeys: "flat", ManagerShape: "object",
-			ExtensionNesting: "lastColon", ContentType: "application/scim+json"}
+			ExtensionNesting: "lastColon", ContentType: "application/scim+json", UpdateMethod: "patch", GroupUpdateMethod: "patch", Probe: "filter",
+			ReferenceCheck: "none", CompareWith: "answer", ExtensionInSchemas: true, ExtensionSeparator: ":", RolesShape: "object"}
 		change(&c)
 		return c
+	}
+	legacy := func(c *Config) {
+		c.Dialect, c.BooleanAsString, c.ManagerShape, c.PrimaryEmailRequired, c.ExtensionInSchemas, c.RolesShape = Legacy, true, "text", true, false, "text"
 	}
 	env := map[string]any{"env": "T"}
 	tests := []struct {
@@ -49,7 +53,7 @@ func TestDecode(t *testing.T) {
 			defaults(func(c *Config) {
 				c.Auth = web.Auth{Kind: "bearer", Secret: secret.Ref{Env: "T"}}
 				c.Rate, c.Concurrency, c.Timeout = httpx.Rate{N: 100, Per: time.Minute}, 8, 45*time.Second
-				c.Dialect, c.BooleanAsString, c.ManagerShape = Legacy, true, "text"
+				legacy(c)
 				c.MemberBatch, c.ReferencesInCreate, c.ReadBeforeWrite = 50, false, connector.ReadNever
 			})},
 		{"every other setting", map[string]any{"url": "http://10.0.0.1/scim", "auth": map[string]any{"basic": map[string]any{"username": "u", "password": map[string]any{"file": "p"}}},
@@ -61,13 +65,27 @@ func TestDecode(t *testing.T) {
 				c.List, c.PageSize, c.BooleanAsString, c.MergedKeys, c.ManagerShape = false, 20, true, "nested", "list"
 				c.ExtensionNesting, c.ContentType, c.EmptyQuery404, c.Throttle503, c.Timeout = "afterUser", "application/json", true, true, time.Minute
 			})},
+		{"every switch for what single targets want otherwise", map[string]any{"url": base, "updateMethod": "put", "noGroupPut": true, "noGroupDelete": true, "disableByDelete": true,
+			"probe": "list", "noAttributesParam": true, "reference401": true, "referenceCheck": "query", "compareWith": "sent", "primaryEmailRequired": true, "singleMultiValue": true,
+			"extensionInSchemas": false, "extensionSeparator": ".", "rolesShape": "text", "stripChars": "<>\t", "maxLength": map[string]any{"userName": int64(21), "displayName": 80}},
+			defaults(func(c *Config) {
+				c.UpdateMethod, c.NoGroupDelete, c.DisableByDelete, c.Probe, c.NoAttributesParam = "put", true, true, "list", true
+				c.Reference401, c.ReferenceCheck, c.CompareWith, c.PrimaryEmailRequired, c.SingleMultiValue = true, "query", "sent", true, true
+				c.ExtensionInSchemas, c.ExtensionSeparator, c.RolesShape, c.StripChars = false, ".", "text", "<>\t"
+				c.MaxLength = map[string]int{"userName": 21, "displayName": 80}
+			})},
+		{"groups follow the method of users", map[string]any{"url": base, "updateMethod": "put"}, defaults(func(c *Config) { c.UpdateMethod, c.GroupUpdateMethod = "put", "put" })},
+		{"a target that disables where others delete", map[string]any{"url": base, "deleteMeansDisable": true}, defaults(func(c *Config) { c.DeleteMeansDisable = true })},
+		{"the dialect leapsome brings what Leapsome lacks", map[string]any{"url": base, "dialect": "leapsome"}, defaults(func(c *Config) {
+			c.Dialect, c.ReferencesInCreate, c.ManagerShape, c.NoGroupDelete, c.DeleteMeansDisable, c.Reference401 = Leapsome, false, "text", true, true, true
+		})},
 		{"a header as credential", map[string]any{"url": base, "auth": map[string]any{"header": map[string]any{"name": "apikey", "value": env}}},
 			defaults(func(c *Config) { c.Auth = web.Auth{Kind: "header", Name: "apikey", Secret: secret.Ref{Env: "T"}} })},
 		{"the 2020 flag of the reference service (scim.R2)", map[string]any{"url": base + "?aadOptscim062020"}, defaults(func(c *Config) { c.Dialect = Entra2020 })},
 		{"flags with a value, in any case, among other parameters", map[string]any{"url": base + "?a=1&AADOPTSCIM062020=true&b=2"},
 			defaults(func(c *Config) { c.URL, c.Dialect = parse(t, base+"?a=1&b=2"), Entra2020 })},
 		{"a flag that is off", map[string]any{"url": base + "?aadOptscim062020=false"}, defaults(func(*Config) {})},
-		{"the 2017 flag", map[string]any{"url": base + "?AzureAdScimPatch2017"}, defaults(func(c *Config) { c.Dialect, c.BooleanAsString, c.ManagerShape = Legacy, true, "text" })},
+		{"the 2017 flag", map[string]any{"url": base + "?AzureAdScimPatch2017"}, defaults(legacy)},
 		{"a dialect that is set outranks the flag", map[string]any{"url": base + "?AzureAdScimPatch2017", "dialect": "rfc"}, defaults(func(*Config) {})},
 	}
 	for _, tt := range tests {
@@ -89,7 +107,7 @@ func TestDecodeTellsAllProblemsAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"setting url: ", "setting rate: ", "setting concurrency: must be between 1 and 256, not 0", "setting timeout: ", "setting dialect: must be one of rfc, entra2020, legacy",
+	for _, want := range []string{"setting url: ", "setting rate: ", "setting concurrency: must be between 1 and 256, not 0", "setting timeout: ", "setting dialect: must be one of rfc, entra2020, legacy, leapsome",
 		"setting memberBatch: must be between 1 and 500", "setting list: must be true or false", "setting pageSize: must be a whole number", "setting site: must be a text",
 		"setting colour: there is no such setting", "setting auth.bearer: a secret is not written here"} {
 		if !strings.Contains(err.Error(), want) {
@@ -100,15 +118,21 @@ func TestDecodeTellsAllProblemsAtOnce(t *testing.T) {
 		t.Errorf("the error shows the secret: %v", err)
 	}
 	for name, in := range map[string]map[string]any{
-		"url: is missing":                        {},
-		"url: is no address":                     {"url": "https://[geheim"},
-		"must not hold user and password":        {"url": "https://u:geheim@scim.example.com"},
-		"auth.oauth2: is not supported":          {"url": base, "auth": map[string]any{"oauth2": map[string]any{}}},
-		"auth: must be one of":                   {"url": base, "auth": "bearer"},
-		"auth.basic.username: is missing":        {"url": base, "auth": map[string]any{"basic": map[string]any{"password": map[string]any{"env": "T"}}}},
-		"auth.header.value: is missing":          {"url": base, "auth": map[string]any{"header": map[string]any{"name": "x"}}},
-		"is no name of an HTTP header":           {"url": base, "auth": map[string]any{"header": map[string]any{"name": "a b", "value": map[string]any{"env": "T"}}}},
-		"auth.basic.realm: there is no such set": {"url": base, "auth": map[string]any{"basic": map[string]any{"username": "u", "realm": "r", "password": map[string]any{"env": "T"}}}},
+		"url: is missing":                         {},
+		"maxLength.title: must be between 1":      {"url": base, "maxLength": map[string]any{"title": 0}},
+		"maxLength: must be a map of numbers":     {"url": base, "maxLength": 80},
+		"groupUpdateMethod: is put, and noGroup":  {"url": base, "groupUpdateMethod": "put", "noGroupPut": true},
+		"disableByDelete: and deleteMeansDisable": {"url": base, "disableByDelete": true, "deleteMeansDisable": true},
+		"updateMethod: does not go with the dia":  {"url": base, "dialect": "leapsome", "updateMethod": "put"},
+		"referencesInCreate: does not go with":    {"url": base, "dialect": "leapsome", "referencesInCreate": true},
+		"url: is no address":                      {"url": "https://[geheim"},
+		"must not hold user and password":         {"url": "https://u:geheim@scim.example.com"},
+		"auth.oauth2: is not supported":           {"url": base, "auth": map[string]any{"oauth2": map[string]any{}}},
+		"auth: must be one of":                    {"url": base, "auth": "bearer"},
+		"auth.basic.username: is missing":         {"url": base, "auth": map[string]any{"basic": map[string]any{"password": map[string]any{"env": "T"}}}},
+		"auth.header.value: is missing":           {"url": base, "auth": map[string]any{"header": map[string]any{"name": "x"}}},
+		"is no name of an HTTP header":            {"url": base, "auth": map[string]any{"header": map[string]any{"name": "a b", "value": map[string]any{"env": "T"}}}},
+		"auth.basic.realm: there is no such set":  {"url": base, "auth": map[string]any{"basic": map[string]any{"username": "u", "realm": "r", "password": map[string]any{"env": "T"}}}},
 	} {
 		_, err := Decode(in)
 		if err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "geheim") {
@@ -148,7 +172,7 @@ func TestSettingsTable(t *testing.T) {
 					t.Errorf("%s: %q is listed and not taken: %v", s.Name, v, err)
 				}
 			}
-		case connector.URL, connector.Auth, connector.Path, connector.Text:
+		case connector.URL, connector.Auth, connector.Path, connector.Text, connector.Map:
 		default:
 			t.Errorf("%s: type %q is not tested", s.Name, s.Type)
 		}

@@ -102,9 +102,16 @@ func (d *Decoder) Flag(name string, otherwise bool) bool {
 
 // Number reads a whole number between least and most.
 func (d *Decoder) Number(name string, otherwise, least, most int) int {
+	v := d.Get(name)
+	if v == nil {
+		v = otherwise
+	}
+	return d.number(name, v, otherwise, least, most)
+}
+
+func (d *Decoder) number(name string, v any, otherwise, least, most int) int {
 	n := otherwise
-	switch v := d.Get(name).(type) {
-	case nil:
+	switch v := v.(type) {
 	case int:
 		n = v
 	case int64:
@@ -121,6 +128,24 @@ func (d *Decoder) Number(name string, otherwise, least, most int) int {
 		d.Problem(name, "must be between %d and %d, not %d", least, most, n)
 	}
 	return n
+}
+
+// Numbers reads a map of whole numbers between least and most; nil when it is not set.
+func (d *Decoder) Numbers(name string, least, most int) map[string]int {
+	v := d.Get(name)
+	if v == nil {
+		return nil
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
+		d.Problem(name, "must be a map of numbers, not %v", v)
+		return nil
+	}
+	out := make(map[string]int, len(m))
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		out[key] = d.number(name+"."+key, m[key], least, least, most)
+	}
+	return out
 }
 
 // Duration reads a time span between least and most.
