@@ -409,3 +409,65 @@ func TestValuesKeepTheirMeaning(t *testing.T) {
 		}
 	}
 }
+
+// A query is kept prepared by its connection; asked again while its rows are read, or after the table has changed, it
+// answers as if it were not.
+func TestAQueryWithinItselfAndAfterAChangeOfTheTable(t *testing.T) {
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "rollcall.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	exec(t, db, "create table t (n integer primary key)")
+	exec(t, db, "insert into t values (1), (2), (3)")
+	const above = "select * from t where n > ? order by n"
+	var got []string
+	ask := func(tx *sql.Tx, n int, each func(n int) error) (err error) {
+		r, err := tx.QueryContext(t.Context(), above, n)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, r.Close()) }()
+		for r.Next() {
+			var n int
+			if err := r.Scan(&n); err != nil {
+				return err
+			}
+			if err := each(n); err != nil {
+				return err
+			}
+		}
+		return r.Err()
+	}
+	for range 2 {
+		if err := db.Tx(t.Context(), func(tx *sql.Tx) error {
+			return ask(tx, 0, func(outer int) error {
+				return ask(tx, outer, func(inner int) error { got = append(got, fmt.Sprint(outer, inner)); return nil })
+			})
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"1 2", "1 3", "2 3", "1 2", "1 3", "2 3"}, got); diff != "" {
+		t.Error(diff)
+	}
+	exec(t, db, "alter table t add column text text")
+	if err := db.Tx(t.Context(), func(tx *sql.Tx) error {
+		r, err := tx.QueryContext(t.Context(), above, 2)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = r.Close() }()
+		names, err := r.Columns()
+		if diff := cmp.Diff([]string{"n", "text"}, names); diff != "" {
+			t.Error(diff)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -101,7 +101,7 @@ func pool(path string, size int, pragmas []string, options url.Values) (*sql.DB,
 	if err != nil {
 		return nil, err
 	}
-	db := sql.OpenDB(connector)
+	db := sql.OpenDB(keeping{connector})
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	return db, nil
