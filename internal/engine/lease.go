@@ -59,8 +59,8 @@ func (l *lease) keep(ctx context.Context) error {
 	return err
 }
 
-// take renews the hold and returns the job as it is now. A job that another process had in between has another epoch, and what is remembered of its
-// cycle is out of date.
+// take renews the hold and returns the job as it is now. A job that another process had in between has another epoch, and
+// what is remembered of its cycle is out of date.
 func (l *lease) take(ctx context.Context) (store.Job, error) {
 	now := l.Now()
 	j, err := l.Store.Hold(ctx, l.job.ID, l.Holder, now, now.Add(l.Slice+holdFor))

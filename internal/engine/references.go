@@ -273,17 +273,17 @@ func (t *task) unresolved(owner store.ObjectKey, attr string, ref identity.Ref) 
 
 // heal plans the writing of references whose referent has an account now, or gets one in this cycle (design D4).
 func (c *cycle) heal(ctx context.Context) error {
-	var chunk, lost []store.Unresolved
+	var chunk, notes []store.Unresolved
 	for u, err := range c.Store.Unresolved(ctx, c.subject.Job.ID) {
 		if err != nil {
 			return fmt.Errorf("job %s: read unresolved references: %w", c.subject.Job.Name, err)
 		}
 		if strings.HasPrefix(u.Attr, was) {
-			if lost = append(lost, u); len(lost) >= blockSize {
-				if err := c.healRenewed(ctx, lost); err != nil {
+			if notes = append(notes, u); len(notes) >= blockSize {
+				if err := c.healRenewed(ctx, notes); err != nil {
 					return err
 				}
-				lost = lost[:0]
+				notes = notes[:0]
 			}
 			continue
 		}
@@ -297,7 +297,7 @@ func (c *cycle) heal(ctx context.Context) error {
 	if err := c.healChunk(ctx, append(chunk, c.reopened...)); err != nil {
 		return err
 	}
-	return c.healRenewed(ctx, lost)
+	return c.healRenewed(ctx, notes)
 }
 
 func (c *cycle) healChunk(ctx context.Context, chunk []store.Unresolved) error {

@@ -76,12 +76,12 @@ func (r *rule) refers() bool {
 
 // healRenewed plans the writing of references to accounts that were made anew. It reads all that was exported, which is
 // why it does so only in the cycles in which an object gets another account than it had, and in the one that follows.
-func (c *cycle) healRenewed(ctx context.Context, lost []store.Unresolved) error {
-	if len(lost) == 0 {
+func (c *cycle) healRenewed(ctx context.Context, notes []store.Unresolved) error {
+	if len(notes) == 0 {
 		return nil
 	}
-	refs := make([]identity.Ref, len(lost))
-	for i, u := range lost {
+	refs := make([]identity.Ref, len(notes))
+	for i, u := range notes {
 		refs[i] = u.Ref
 	}
 	accounts, err := c.standings(ctx, refs)
@@ -90,7 +90,7 @@ func (c *cycle) healRenewed(ctx context.Context, lost []store.Unresolved) error 
 	}
 	back := map[string]identity.Ref{} // by the account that was lost
 	var rows []store.Unresolved
-	for _, u := range lost {
+	for _, u := range notes {
 		old := strings.TrimPrefix(u.Attr, was)
 		if s := accounts[u.Ref]; s.target != old && (s.target != "" || s.coming) {
 			back[old] = u.Ref
@@ -135,11 +135,11 @@ func (c *cycle) healRenewed(ctx context.Context, lost []store.Unresolved) error 
 }
 
 // staleReferences delivers the references of a rule's objects that were written with an account that is lost.
-func (c *cycle) staleReferences(ctx context.Context, r *rule, lost map[string]identity.Ref) func(yield func(store.Unresolved, error) bool) {
+func (c *cycle) staleReferences(ctx context.Context, r *rule, replaced map[string]identity.Ref) func(yield func(store.Unresolved, error) bool) {
 	return func(yield func(store.Unresolved, error) bool) {
 		var anchors []string
 		flush := func() bool {
-			found, err := c.referring(ctx, r, anchors, lost)
+			found, err := c.referring(ctx, r, anchors, replaced)
 			if err != nil {
 				yield(store.Unresolved{}, err)
 				return false
@@ -169,7 +169,7 @@ func (c *cycle) staleReferences(ctx context.Context, r *rule, lost map[string]id
 }
 
 // referring finds the references to lost accounts among the objects with these anchors.
-func (c *cycle) referring(ctx context.Context, r *rule, anchors []string, lost map[string]identity.Ref) ([]store.Unresolved, error) {
+func (c *cycle) referring(ctx context.Context, r *rule, anchors []string, replaced map[string]identity.Ref) ([]store.Unresolved, error) {
 	last, err := c.Store.Projections(ctx, c.subject.Job.ID, r.def.Name, anchors)
 	if err != nil {
 		return nil, fmt.Errorf("rule %s: read last exported values: %w", r.def.Name, err)
@@ -191,12 +191,12 @@ func (c *cycle) referring(ctx context.Context, r *rule, anchors []string, lost m
 					return nil, fmt.Errorf("rule %s: read the members written for %q: %w", r.def.Name, anchor, err)
 				}
 				for _, member := range members {
-					if ref, ok := lost[member.Target]; ok && ref == member.Ref {
+					if ref, ok := replaced[member.Target]; ok && ref == member.Ref {
 						out = append(out, store.Unresolved{Owner: owner, Attr: m.Target, Ref: ref})
 					}
 				}
 			case cur != nil:
-				if ref, ok := lost[cur.Refs[m.Target]]; ok {
+				if ref, ok := replaced[cur.Refs[m.Target]]; ok {
 					out = append(out, store.Unresolved{Owner: owner, Attr: m.Target, Ref: ref})
 				}
 			}
