@@ -359,7 +359,7 @@ func (p *pen) repeated() {
 		return
 	}
 	if p.it.Action == string(plan.Delete) {
-		p.lostAccount(p.it.Target)
+		p.perhapsLost(p.it.Target)
 	}
 	p.doubt = true
 	if p.cur != nil && !p.res.written {

@@ -181,7 +181,8 @@ func (c *cycle) settle(ctx context.Context, r *rule, w *store.WorkItem, t *task,
 		}
 	}
 	for _, u := range before {
-		if !strings.HasPrefix(u.Attr, was) && !wants(r, t, u) {
+		old, note := strings.CutPrefix(u.Attr, was)
+		if note && cur.Read && old == w.Target || !note && !wants(r, t, u) { // an account that was just read is not lost
 			t.Stale = append(t.Stale, u)
 		}
 	}

@@ -18,7 +18,13 @@ import (
 // nothing about them changed in the source (design D4).
 const was = "#was:"
 
-// lostAccount notes that an object has no longer the account that it had.
+// perhapsLost notes that an account may have been deleted by a request of ours whose answer was lost, so that its person
+// gets another one if it is missing when they come back. That it is there after all drops the note (settle).
+func (p *pen) perhapsLost(target string) {
+	p.res.batch.Unresolved = append(p.res.batch.Unresolved, lost(p.it.ObjectKey, p.r.def.From, target))
+}
+
+// lostAccount notes that an object has no longer the account that it had, for those who refer to it.
 func (p *pen) lostAccount(target string) {
 	if target == "" || !slices.ContainsFunc(p.cycle.rules, (*rule).refers) {
 		return

@@ -177,25 +177,57 @@ func TestReferencesToAnAccountThatWasDeletedAndMadeAgain(t *testing.T) { // desi
 	w.steady()
 }
 
+// TestADeleteWhoseAnswerWasLostAndAPersonWhoComesBack: the account that we have deleted is made again, and one that
+// others delete later is not.
 func TestADeleteWhoseAnswerWasLostAndAPersonWhoComesBack(t *testing.T) { // engine.R56 is about accounts that others deleted
-	w := newWorld(t, setup{noPredict: true, rules: usersOnly(nil)})
-	w.source.Put(user("ann"), user("bob"))
-	w.run()
-	w.source.Remove(identity.User, "ann")
-	w.fail(nil, func(c memory.Call) error {
-		if c.Op == connector.OpDelete {
-			return lostAnswer
-		}
-		return nil
-	})
-	if _, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err != nil {
-		t.Fatal(err)
+	noManager := func(r *job.Rule) {
+		r.Attributes = slices.DeleteFunc(r.Attributes, func(m mapping.Attribute) bool { return m.Reference != "" })
 	}
-	w.fail(nil, nil)
-	w.source.Put(user("ann", "title", "x"))
-	w.run()
-	if !w.active("ann") {
-		t.Errorf("ann has no account: %v", w.target.Objects(identity.User))
+	for _, tt := range []struct {
+		name   string
+		rule   func(*job.Rule)
+		effect bool
+	}{
+		{"took effect, where accounts refer to others", nil, true},
+		{"took effect, where none does", noManager, true},
+		{"took no effect, where accounts refer to others", nil, false},
+		{"took no effect, where none does", noManager, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, setup{noPredict: true, rules: usersOnly(tt.rule)})
+			w.source.Put(user("ann"), user("bob"))
+			w.run()
+			w.source.Remove(identity.User, "ann")
+			lose := func(c memory.Call) error {
+				if c.Op == connector.OpDelete {
+					return lostAnswer
+				}
+				return nil
+			}
+			if w.fail(lose, nil); tt.effect {
+				w.fail(nil, lose)
+			}
+			if _, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err != nil {
+				t.Fatal(err)
+			}
+			w.fail(nil, nil)
+			w.source.Put(user("ann", "title", "x"))
+			w.run()
+			if !w.active("ann") {
+				t.Fatalf("ann has no account: %v", w.target.Objects(identity.User))
+			}
+			w.run() // finds that nobody refers to the one that was lost
+			for u, err := range w.db.Unresolved(t.Context(), w.jobID) {
+				t.Errorf("%v waits still, %v", u, err)
+			}
+			if err := w.target.Delete(t.Context(), identity.User, w.anchorOf(identity.User, "ann")); err != nil {
+				t.Fatal(err)
+			}
+			w.source.Put(user("ann", "title", "y"))
+			if got := w.codeOf(w.run(), "ann"); got != "update failure "+connector.CodeInvalidAnchor {
+				t.Errorf("an account that somebody deleted by hand: %s", got)
+			}
+		})
 	}
 }
 

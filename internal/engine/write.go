@@ -453,7 +453,7 @@ func (p *pen) delete(ctx context.Context) error {
 	}
 	if err := p.subject.Target.Delete(ctx, p.r.def.To, p.it.Target); err != nil {
 		if p.doubt = doubtful(err); p.doubt {
-			p.lostAccount(p.it.Target)
+			p.perhapsLost(p.it.Target)
 		}
 		return err
 	}
