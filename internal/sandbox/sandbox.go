@@ -116,6 +116,7 @@ func emulations() map[string]func(Config) (application, traits) {
 		"litmos-scim": newLitmosSCIM,
 		litmosAPIName: newLitmosAPI,
 		"leapsome":    newLeapsome,
+		"insite-lms":  newInsiteLMS,
 	}
 }
 

@@ -257,6 +257,9 @@ func (c *call) discovery(name, id string) error {
 		return scim.NewError(http.StatusForbidden, "", "%s cannot be filtered", name)
 	}
 	defs := []*scim.Definition{c.app.facts.user, c.app.facts.group}
+	if slices.Contains(c.app.facts.absent, groupsPath) {
+		defs = defs[:1]
+	}
 	switch name {
 	case configPath:
 		if id != "" {
