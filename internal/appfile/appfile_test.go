@@ -56,7 +56,22 @@ func testOptions() Options {
 				Target: true, Summary: "Any SCIM 2.0 server.",
 				Settings: []connector.Setting{
 					{Name: "url", Type: connector.URL, Required: true, Help: "The address of the SCIM service."},
-					{Name: "auth", Type: connector.Auth, Values: []string{"bearer", "basic", "header"}, Help: "The credential."},
+					{Name: "auth", Type: connector.Auth, Help: "The credential.", Fields: []connector.Setting{
+						{Name: "bearer", Type: connector.Text, Secret: true, Help: "A token."},
+						{Name: "basic", Type: connector.Map, Help: "User and password.", Fields: []connector.Setting{
+							{Name: "username", Type: connector.Text, Required: true, Help: "username: the name to sign in with"},
+							{Name: "password", Type: connector.Text, Required: true, Secret: true, Help: "password: {env: NAME}"},
+						}},
+						{Name: "header", Type: connector.Map, Help: "A key.", Fields: []connector.Setting{
+							{Name: "name", Type: connector.Text, Required: true, Help: "name: the header, for instance apikey"},
+							{Name: "value", Type: connector.Text, Required: true, Secret: true, Help: "value: {env: NAME}"},
+						}},
+						{Name: "oauth2", Type: connector.Map, Help: "A token of an OAuth 2 server.", Fields: []connector.Setting{
+							{Name: "tokenURL", Type: connector.URL, Required: true, Help: "tokenURL: the address that issues tokens"},
+							{Name: "clientSecret", Type: connector.Text, Secret: true, Help: "clientSecret: {env: NAME}"},
+							{Name: "scopes", Type: connector.List, Help: "scopes: what to ask for"},
+						}},
+					}},
 					{Name: "rate", Type: connector.Rate, Default: "none", Help: "The most calls the target takes."},
 					{Name: "concurrency", Type: connector.Number, Default: "16", Help: "Calls under way at once."},
 					{Name: "timeout", Type: connector.Duration, Default: "30s", Help: "How long an answer may take."},

@@ -192,9 +192,27 @@ func settingsNode(settings map[string]any, table []connector.Setting) (*yaml.Nod
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+		if i := place(name); i < len(table) && table[i].Type == connector.Auth && scalars(value) <= shortAuth {
+			value.Style = yaml.FlowStyle
+		}
 		put(n, name, value, "")
 	}
 	return n, nil
+}
+
+// shortAuth is how many keys and values a credential has that stands in one line: user, password and where it is kept.
+const shortAuth = 6
+
+// scalars counts the keys and values below a node.
+func scalars(n *yaml.Node) int {
+	if n.Kind == yaml.ScalarNode {
+		return 1
+	}
+	count := 0
+	for _, c := range n.Content {
+		count += scalars(c)
+	}
+	return count
 }
 
 func valueNode(v any, fields []connector.Setting) (*yaml.Node, error) {

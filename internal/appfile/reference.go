@@ -86,11 +86,7 @@ func valueForm(s connector.Setting) string {
 	case connector.Number:
 		return "whole number"
 	case connector.Auth:
-		kinds := s.Values
-		if len(kinds) == 0 {
-			kinds = []string{"bearer", "basic", "header"}
-		}
-		return "credential: `" + strings.Join(kinds, "`, `") + "`"
+		return "credential: one of `" + strings.Join(fieldNames(s), "`, `") + "`"
 	case connector.List:
 		if len(s.Fields) > 0 {
 			return "list of maps"

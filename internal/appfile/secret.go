@@ -2,73 +2,47 @@ package appfile
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
 )
 
-// authKinds are the kinds of credential an app file can name (design 6.2) with their keys.
-var authKinds = map[string][]connector.Setting{
-	"basic": {
-		{Name: "username", Type: connector.Text, Required: true, Help: "username: the name to sign in with"},
-		{Name: "password", Type: connector.Text, Required: true, Secret: true, Help: "password: {env: NAME}"},
-	},
-	"header": {
-		{Name: "name", Type: connector.Text, Required: true, Help: "name: the header, for instance apikey"},
-		{Name: "value", Type: connector.Text, Required: true, Secret: true, Help: "value: {env: NAME}"},
-	},
-	"oauth2": {
-		{Name: "tokenURL", Type: connector.URL, Required: true, Help: "tokenURL: the address that issues tokens"},
-		{Name: "clientID", Type: connector.Text, Required: true, Help: "clientID: the name of the client"},
-		{Name: "clientSecret", Type: connector.Text, Required: true, Secret: true, Help: "clientSecret: {env: NAME}"},
-		{Name: "scopes", Type: connector.List, Help: "scopes: the scopes to ask for"},
-	},
-	"bearer": nil, // the secret itself
-}
-
-// auth reads a credential: a map with one key, its kind. The setting's Values are the kinds that the connector takes;
-// without Values all but oauth2.
+// auth reads a credential: a map with one key, its kind, which is one of the setting's fields.
 func (r *reader) auth(n *node, path string, s connector.Setting) (any, bool) {
-	allowed := s.Values
-	if len(allowed) == 0 {
-		allowed = []string{"bearer", "basic", "header"}
-	}
+	allowed := fieldNames(s)
 	if n.kind != kindMap {
 		r.errorf(n, path, "auth: {bearer: {env: NAME}}, with the token in the environment variable NAME",
 			"%s must name the kind of the credential, not %s", s.Name, n.describe())
-		return nil, false
-	}
-	if oauth := n.get("oauth2"); oauth != nil && !slices.Contains(allowed, "oauth2") {
-		r.errorf(oauth, join(path, "oauth2"), oneOf(allowed), "oauth2 is not supported yet")
 		return nil, false
 	}
 	before := len(r.problems)
 	if !r.keys(n, path, allowed...) || len(r.problems) > before {
 		return nil, false
 	}
-	var kinds []string
-	for _, k := range allowed {
-		if n.get(k) != nil {
-			kinds = append(kinds, k)
+	var kinds []connector.Setting
+	for _, f := range s.Fields {
+		if n.get(f.Name) != nil {
+			kinds = append(kinds, f)
 		}
 	}
 	if len(kinds) != 1 {
 		what := "no credential"
 		if len(kinds) > 1 {
-			what = "more than one credential: " + strings.Join(kinds, " and ")
+			what = "more than one credential: " + strings.Join(fieldNames(connector.Setting{Fields: kinds}), " and ")
 		}
 		r.errorf(n, path, oneOf(allowed), "%s has %s", s.Name, what)
 		return nil, false
 	}
-	name := kinds[0]
-	at := join(path, name)
-	if fields := authKinds[name]; len(fields) > 0 {
-		v, ok := r.mapValue(n.get(name), at, connector.Setting{Name: name, Fields: fields})
-		return map[string]any{name: v}, ok
+	v, ok := r.setting(n.get(kinds[0].Name), join(path, kinds[0].Name), kinds[0])
+	return map[string]any{kinds[0].Name: v}, ok
+}
+
+func fieldNames(s connector.Setting) []string {
+	names := make([]string, len(s.Fields))
+	for i, f := range s.Fields {
+		names[i] = f.Name
 	}
-	ref := r.secret(n.get(name), at)
-	return map[string]any{name: ref}, ref != nil
+	return names
 }
 
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

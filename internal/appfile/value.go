@@ -40,7 +40,11 @@ func (r *reader) settings(n *node, path string, table []connector.Setting) map[s
 		}
 		if s.Type == connector.URL && !s.Secret {
 			allowed := insecure != nil && insecure.tag == "!!bool" && strings.EqualFold(insecure.text, "true")
-			if !r.url(value, join(path, s.Name), value.text, allowed) {
+			hint := "https"
+			if slices.Contains(names, "allowInsecure") {
+				hint = "https, or allowInsecure: true where the network between is your own"
+			}
+			if !r.url(value, join(path, s.Name), hint, allowed) {
 				continue
 			}
 		}
@@ -124,9 +128,10 @@ func (r *reader) duration(n *node, path string) bool {
 	return false
 }
 
-// url checks an address (design D11): absolute, without a credential, and with TLS unless it stays on this machine.
-func (r *reader) url(n *node, path, text string, insecure bool) bool {
-	name := last(path)
+// url checks an address (design D11): absolute, without a credential, and with TLS unless it stays on this machine. hint
+// says what to write in place of one without TLS.
+func (r *reader) url(n *node, path, hint string, insecure bool) bool {
+	name, text := last(path), n.text
 	if strings.ContainsAny(text, "{}<>") {
 		r.errorf(n, path, "put your own name in place of the part in brackets", "%s still has a placeholder", name)
 		return false
@@ -138,7 +143,7 @@ func (r *reader) url(n *node, path, text string, insecure bool) bool {
 	case u.User != nil:
 		r.errorf(n, path, "put the credential under auth, as a reference", "%s has a user or password in it", name)
 	case u.Scheme == "http" && !insecure && !loopback(u.Hostname()):
-		r.errorf(n, path, "https, or allowInsecure: true where the network between is your own", "%s goes over the network without TLS", name)
+		r.errorf(n, path, hint, "%s goes over the network without TLS", name)
 	default:
 		return true
 	}

@@ -13,4 +13,6 @@ type Env struct {
 	Uses   []Use  // attributes that the job's enabled rules use, per kind of this end
 	Dir    string // directory that relative paths in settings start from
 	Job    string // id of the job, for sources that know assignments
+	Name   string // name of the job, for messages that name a command
+	Sealed Sealed // secrets of the job that Rollcall keeps; nil where nothing can be kept
 }

@@ -10,7 +10,7 @@ type Setting struct {
 	Required bool
 	Secret   bool      // the value must be a reference ({env: NAME} or {file: PATH})
 	Values   []string  // allowed values of a Choice; words that may stand in place of a Duration
-	Fields   []Setting // settings within a Map or within each element of a List of maps
+	Fields   []Setting // settings within a Map or within each element of a List of maps; the kinds of an Auth
 }
 
 // SettingType is the type of a setting's value in an app file.
@@ -28,5 +28,5 @@ const (
 	URL      SettingType = "url"
 	Map      SettingType = "map"
 	List     SettingType = "list"
-	Auth     SettingType = "auth" // bearer, basic, header or oauth2 (design 6.2)
+	Auth     SettingType = "auth" // a map with one of its Fields: bearer, basic, header, oauth2 (design 6.2)
 )

@@ -40,11 +40,22 @@ type Config struct {
 	MaxBody       int64         // longest answer in bytes, after decompression; 0 means DefaultMaxBody
 	AllowInsecure bool          // plain HTTP to hosts other than this one
 	RootCAs       *x509.CertPool
+	Certificate   *tls.Certificate // shown to servers that ask who calls (mutual TLS); nil for none
 	UserAgent     string
 
-	// Authorize adds the credential to the header of one attempt; nil for none. It is called for every attempt, so
-	// that a renewed credential is used at once.
+	// Proxy says which proxy a request goes through, nil for none. A nil function means what the environment says
+	// (HTTP_PROXY, HTTPS_PROXY, NO_PROXY).
+	Proxy func(*http.Request) (*url.URL, error)
+
+	// Authorize adds the credential to the header of one attempt; nil for none. It is called for every attempt, before
+	// the attempt waits for its turn, so that a renewed credential is used at once and getting one takes no allowance.
+	// Its error ends the call with FaultCredential.
 	Authorize func(ctx context.Context, header http.Header) error
+
+	// Renew is asked once in a call that was answered 401, with the header that was refused: is there another credential
+	// now? If so the call is made again, whatever its method, since an answer of 401 says that it was not carried out
+	// (scim.R69). Its error ends the call with FaultCredential. nil means that there is never another.
+	Renew func(ctx context.Context, refused http.Header) (bool, error)
 
 	// Site paces the calls; nil means a site of its own without a rate.
 	Site *Site
@@ -138,12 +149,23 @@ func New(cfg Config) (*Client, error) {
 
 func newTransport(cfg Config) *http.Transport {
 	conns := max(cfg.Site.concurrency(), DefaultConcurrency)
+	proxy := cfg.Proxy
+	if proxy == nil {
+		proxy = http.ProxyFromEnvironment
+	}
+	var certificate func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
+	if cfg.Certificate != nil {
+		// Always the one that is set, whichever authorities the server names: its refusal says more than our silence.
+		certificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cfg.Certificate, nil }
+	}
 	return &http.Transport{
-		Proxy:       http.ProxyFromEnvironment,
-		DialContext: dialer{timeout: dialTimeout}.dial,
+		Proxy:                  proxy,
+		OnProxyConnectResponse: proxyAnswer,
+		DialContext:            dialer{timeout: dialTimeout}.dial,
 		TLSClientConfig: &tls.Config{
-			MinVersion: tls.VersionTLS12, // scim.R72
-			RootCAs:    cfg.RootCAs,
+			MinVersion:           tls.VersionTLS12, // scim.R72
+			RootCAs:              cfg.RootCAs,
+			GetClientCertificate: certificate,
 			CipherSuites: []uint16{ // scim.R73, R74; TLS 1.3 has suites of its own
 				tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
 				tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
@@ -161,6 +183,14 @@ func newTransport(cfg Config) *http.Transport {
 		// HTTP/1.1 only: one connection carries one call, so a broken connection loses one answer and not sixteen.
 		ForceAttemptHTTP2: false,
 	}
+}
+
+// proxyAnswer looks at what a proxy answered to CONNECT.
+func proxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	return &ProxyError{Status: resp.StatusCode}
 }
 
 func (s *Site) concurrency() int {
@@ -199,18 +229,22 @@ type Response struct {
 func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 	var last *Response
 	var lost error
-	repeats, refusals, redirects := 0, 0, 0
+	repeats, refusals, redirects, renewed := 0, 0, 0, false
 	target := req.URL
 	for {
 		if err := CheckURL(target, c.cfg.AllowInsecure); err != nil {
 			return nil, &CallError{Method: req.Method, URL: plainURL(target), Fault: FaultForbidden, Err: err}
+		}
+		header, err := c.header(ctx, req)
+		if err != nil {
+			return nil, c.noCredential(ctx, req, err)
 		}
 		p, err := c.site.acquire(ctx, c.cfg.Policy.LongestWait)
 		if err != nil {
 			return c.notSent(req, last, lost, err)
 		}
 		began := c.cfg.Now()
-		resp, callErr := c.attempt(ctx, req, target)
+		resp, callErr := c.attempt(ctx, req, target, header)
 		o := outcome{began: began, ended: c.cfg.Now(), jitter: c.cfg.Policy.spread()}
 		switch {
 		case callErr != nil:
@@ -242,6 +276,14 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 				return resp, nil
 			}
 			continue // the site is stopped: acquire waits, or gives up
+		case resp.Status == http.StatusUnauthorized && c.cfg.Renew != nil && !renewed:
+			if renewed, err = c.cfg.Renew(ctx, header); err != nil {
+				return nil, c.noCredential(ctx, req, err)
+			}
+			if !renewed {
+				return resp, nil
+			}
+			continue
 		case resp.Status == http.StatusTemporaryRedirect || resp.Status == http.StatusPermanentRedirect:
 			next := redirect(target, resp.Header.Get("Location"))
 			if redirects++; next == nil || redirects > maxRedirects {
@@ -266,6 +308,28 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 	}
 }
 
+// header is the header of one attempt, with the credential.
+func (c *Client) header(ctx context.Context, req Request) (http.Header, error) {
+	h := make(http.Header, len(req.Header)+3)
+	maps.Copy(h, req.Header)
+	if c.cfg.UserAgent != "" {
+		h.Set("User-Agent", c.cfg.UserAgent)
+	}
+	if c.cfg.Authorize == nil {
+		return h, nil
+	}
+	return h, c.cfg.Authorize(ctx, h)
+}
+
+// noCredential says that a call was not made, or not carried out, for want of a credential.
+func (c *Client) noCredential(ctx context.Context, req Request, err error) *CallError {
+	fault := FaultCredential
+	if ctx.Err() != nil {
+		fault = FaultCancelled
+	}
+	return &CallError{Method: req.Method, URL: plainURL(req.URL), Fault: fault, Err: err}
+}
+
 // notSent says what came of a call whose next attempt did not take place: the outcome of the one before, if any.
 func (c *Client) notSent(req Request, last *Response, lost, err error) (*Response, error) {
 	var wait *WaitError
@@ -288,7 +352,7 @@ func (c *Client) notSent(req Request, last *Response, lost, err error) (*Respons
 }
 
 // attempt sends the request once and reads the whole answer.
-func (c *Client) attempt(ctx context.Context, req Request, target *url.URL) (*Response, *CallError) {
+func (c *Client) attempt(ctx context.Context, req Request, target *url.URL, header http.Header) (*Response, *CallError) {
 	fail := func(sent bool, err error) *CallError {
 		return &CallError{Method: req.Method, URL: plainURL(target), Fault: faultOf(ctx, err), Sent: sent, Err: err}
 	}
@@ -307,7 +371,7 @@ func (c *Client) attempt(ctx context.Context, req Request, target *url.URL) (*Re
 		traced = httptrace.WithClientTrace(once, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { goes() }})
 	}
 	// The URL is given as it is: http.NewRequest would write and parse it again.
-	hr := (&http.Request{Method: req.Method, URL: target, Host: target.Host, Header: make(http.Header, len(req.Header)+3),
+	hr := (&http.Request{Method: req.Method, URL: target, Host: target.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(traced)
 	if req.Body != nil {
 		hr.ContentLength = int64(len(req.Body))
@@ -315,15 +379,6 @@ func (c *Client) attempt(ctx context.Context, req Request, target *url.URL) (*Re
 		hr.Body = io.NopCloser(bytes.NewReader(req.Body))
 		if len(req.Body) == 0 {
 			hr.Body = http.NoBody
-		}
-	}
-	maps.Copy(hr.Header, req.Header)
-	if c.cfg.UserAgent != "" {
-		hr.Header.Set("User-Agent", c.cfg.UserAgent)
-	}
-	if c.cfg.Authorize != nil {
-		if err := c.cfg.Authorize(once, hr.Header); err != nil {
-			return nil, fail(false, err)
 		}
 	}
 	if c.cfg.Transport != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"syscall"
@@ -35,15 +36,17 @@ type Fault int
 
 // The faults.
 const (
-	FaultOther     Fault = iota
-	FaultCancelled       // the caller's context ended
-	FaultTimeout         // no answer in time
-	FaultDNS             // the host name is not known
-	FaultRefused         // nothing listens at the address
-	FaultTLS             // the certificate is not accepted, or no common version or cipher
-	FaultClosed          // the connection ended before the answer was complete
-	FaultTooLarge        // the answer is longer than Config.MaxBody
-	FaultForbidden       // the address is one that is never called
+	FaultOther      Fault = iota
+	FaultCancelled        // the caller's context ended
+	FaultTimeout          // no answer in time
+	FaultDNS              // the host name is not known
+	FaultRefused          // nothing listens at the address
+	FaultTLS              // the certificate is not accepted, or no common version or cipher
+	FaultClosed           // the connection ended before the answer was complete
+	FaultTooLarge         // the answer is longer than Config.MaxBody
+	FaultForbidden        // the address is one that is never called
+	FaultProxy            // the proxy cannot be reached, or refuses to let the call through
+	FaultCredential       // no credential could be had; Err says why
 )
 
 // CallError says that a call got no usable answer. It shows method, scheme, host and path of the call, never its
@@ -62,6 +65,16 @@ func (e *CallError) Error() string { return e.Method + " " + e.URL + ": " + e.Er
 // Unwrap returns the cause.
 func (e *CallError) Unwrap() error { return e.Err }
 
+// ProxyError says that a proxy did not let a call through.
+type ProxyError struct {
+	Status int // what it answered; 407 means that it wants a credential, or another one
+}
+
+// Error names the status.
+func (e *ProxyError) Error() string {
+	return fmt.Sprintf("the proxy answers %d %s", e.Status, http.StatusText(e.Status))
+}
+
 // errForbidden is the cause of FaultForbidden.
 var errForbidden = errors.New("address is never called")
 
@@ -78,6 +91,8 @@ func faultOf(ctx context.Context, err error) Fault {
 	var invalid x509.CertificateInvalidError
 	var alert tls.AlertError
 	var timeout net.Error
+	var proxy *ProxyError
+	var op *net.OpError
 	switch {
 	case ctx.Err() != nil:
 		return FaultCancelled
@@ -85,6 +100,8 @@ func faultOf(ctx context.Context, err error) Fault {
 		return FaultForbidden
 	case errors.Is(err, errTooLarge):
 		return FaultTooLarge
+	case errors.As(err, &proxy), errors.As(err, &op) && op.Op == "proxyconnect":
+		return FaultProxy
 	case errors.Is(err, context.DeadlineExceeded):
 		return FaultTimeout
 	case errors.As(err, &dns):
@@ -111,7 +128,7 @@ func (f Fault) repeatable() bool {
 	switch f {
 	case FaultTimeout, FaultRefused, FaultClosed, FaultOther:
 		return true
-	case FaultCancelled, FaultDNS, FaultTLS, FaultTooLarge, FaultForbidden:
+	case FaultCancelled, FaultDNS, FaultTLS, FaultTooLarge, FaultForbidden, FaultProxy, FaultCredential:
 	}
 	return false
 }

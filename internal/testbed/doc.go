@@ -1,4 +1,5 @@
-// Package testbed hands real servers to tests: a fresh PostgreSQL database, and a SCIM 2.0 server that is not ours.
+// Package testbed hands servers to tests: a fresh PostgreSQL database, a SCIM 2.0 server that is not ours, and a strict
+// OAuth 2 server and certificate authority, which need no installation.
 //
 // Tests only; nothing that ships imports it. The servers are installed and started by test/services.sh, which tells
 // this package where they are:
@@ -10,5 +11,5 @@
 // A test that needs a server calls [Postgres] or [Scimmy] first. Each call gives something of its own, so tests may run
 // in parallel and need not tidy up. Emulated targets, which need no installation, are in internal/sandbox.
 //
-// Read require.go, then postgres.go and scimmy.go.
+// Read require.go, then postgres.go and scimmy.go; oauth.go and tls.go stand alone.
 package testbed

@@ -127,7 +127,7 @@ func TestDecodeTellsAllProblemsAtOnce(t *testing.T) {
 		"referencesInCreate: does not go with":    {"url": base, "dialect": "leapsome", "referencesInCreate": true},
 		"url: is no address":                      {"url": "https://[geheim"},
 		"must not hold user and password":         {"url": "https://u:geheim@scim.example.com"},
-		"auth.oauth2: is not supported":           {"url": base, "auth": map[string]any{"oauth2": map[string]any{}}},
+		"auth.oauth2.tokenURL: is missing":        {"url": base, "auth": map[string]any{"oauth2": map[string]any{}}},
 		"auth: must be one of":                    {"url": base, "auth": "bearer"},
 		"auth.basic.username: is missing":         {"url": base, "auth": map[string]any{"basic": map[string]any{"password": map[string]any{"env": "T"}}}},
 		"auth.header.value: is missing":           {"url": base, "auth": map[string]any{"header": map[string]any{"name": "x"}}},

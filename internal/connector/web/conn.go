@@ -2,14 +2,10 @@ package web
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/google/uuid"
@@ -23,7 +19,7 @@ type Conn struct {
 	cfg    Config
 	http   *httpx.Client
 	log    *slog.Logger
-	hidden []string // texts of the credential, taken out of what a server says
+	hidden func() []string // texts of the credential, taken out of what a server says
 }
 
 // Open makes a connection. It reads the secrets and does not call the server. sites holds the allowances of all targets
@@ -32,40 +28,45 @@ func Open(cfg Config, env connector.Env, sites *httpx.Sites) (*Conn, error) {
 	if cfg.URL == nil {
 		return nil, errors.New("setting url is missing")
 	}
-	if env.Logger == nil {
-		env.Logger = slog.New(slog.DiscardHandler)
-	}
+	env.Logger = discard(env.Logger)
 	if env.Meter == nil {
 		env.Meter = &connector.Meter{}
 	}
 	if sites == nil {
 		sites = httpx.NewSites(nil, env.Now)
 	}
-	cred, err := cfg.Auth.open(env.Dir, env.Logger)
+	net, err := cfg.network(env.Dir, env.Logger)
 	if err != nil {
 		return nil, err
 	}
-	roots, err := trusted(cfg.CAFile, env.Dir)
+	var cred credential
+	var source *tokens
+	if cfg.Auth.OAuth2 == nil {
+		cred, err = cfg.Auth.open(env.Dir, env.Logger)
+	} else {
+		source, cred, err = cfg.Auth.OAuth2.open(env)
+	}
 	if err != nil {
 		return nil, err
-	}
-	site := cfg.Site
-	if site == "" {
-		site = cfg.URL.Scheme + "://" + cfg.URL.Host + "#" + cred.fingerprint
 	}
 	policy := cfg.Policy
 	policy.Throttle503 = cfg.Throttle503
-	userAgent := cfg.UserAgent
-	if userAgent == "" {
-		userAgent = "Rollcall"
+	site := sites.Join(cfg.site(cred, net), httpx.Limits{Rate: cfg.Rate, Concurrency: cfg.Concurrency, Timeout: cfg.Timeout})
+	if source != nil {
+		if source.http, err = tokenClient(cfg, source.cfg, net, env, sites, site); err != nil {
+			return nil, err
+		}
 	}
 	client, err := httpx.New(httpx.Config{
 		Timeout:       cfg.Timeout,
 		AllowInsecure: cfg.AllowInsecure,
-		RootCAs:       roots,
-		UserAgent:     userAgent,
+		RootCAs:       net.roots,
+		Certificate:   net.certificate,
+		Proxy:         net.proxy,
+		UserAgent:     cfg.userAgent(),
 		Authorize:     cred.authorize,
-		Site:          sites.Join(site, httpx.Limits{Rate: cfg.Rate, Concurrency: cfg.Concurrency, Timeout: cfg.Timeout}),
+		Renew:         cred.renew,
+		Site:          site,
 		Policy:        policy,
 		OnCall:        env.Meter.Add,
 		OnThrottle:    env.Meter.Throttle,
@@ -75,7 +76,25 @@ func Open(cfg Config, env connector.Env, sites *httpx.Sites) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{cfg: cfg, http: client, log: env.Logger, hidden: cred.hidden}, nil
+	c := &Conn{cfg: cfg, http: client, log: env.Logger, hidden: func() []string { return cred.hidden }}
+	if source != nil {
+		c.hidden = source.secrets
+	}
+	return c, nil
+}
+
+// site is the key of the allowance that calls are counted against (design D2).
+func (c Config) site(cred credential, net network) string {
+	host := c.URL.Scheme + "://" + c.URL.Host
+	switch {
+	case strings.EqualFold(c.Site, SiteHost):
+		return host
+	case c.Site != "":
+		return c.Site
+	case net.certificate != nil:
+		return host + "#" + cred.holder + "+" + net.fingerprint
+	}
+	return host + "#" + cred.holder
 }
 
 // Close closes idle connections. Conn stays usable.
@@ -124,26 +143,4 @@ func (c *Conn) Address(path string, query url.Values) *url.URL {
 // EncodeQuery is url.Values.Encode with %20 for a blank, since not all servers read + as one (scim.R8).
 func EncodeQuery(query url.Values) string {
 	return strings.ReplaceAll(query.Encode(), "+", "%20")
-}
-
-// trusted returns the system's certificate authorities and those of a file; nil means the system's alone.
-func trusted(file, dir string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
-	if !filepath.IsAbs(file) {
-		file = filepath.Join(dir, file)
-	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("setting caFile: %w", err)
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("setting caFile: %s holds no certificate in PEM form", file)
-	}
-	return pool, nil
 }

@@ -17,8 +17,9 @@ import (
 // Decoder reads the settings of one connector, one by one, and collects what is wrong with them. Each method returns the
 // setting's value, or what it is otherwise when it is not set or wrong.
 type Decoder struct {
-	name     string // of the connector, for the message about a setting that it does not have
+	owner    string // for the message about a setting that it does not have: "the connector scim"
 	table    []connector.Setting
+	prefix   string // of the names of settings in messages
 	settings map[string]any
 	seen     map[string]bool
 	problems []error
@@ -26,22 +27,38 @@ type Decoder struct {
 
 // NewDecoder reads settings of the connector with this name and this table of settings.
 func NewDecoder(name string, table []connector.Setting, settings map[string]any) *Decoder {
-	return &Decoder{name: name, table: table, settings: settings, seen: map[string]bool{}}
+	return &Decoder{owner: "the connector " + name, table: table, settings: settings, seen: map[string]bool{}}
+}
+
+// within reads the settings within one that is a map. Its problems are the outer decoder's by wrapped.
+func (d *Decoder) within(name string, table []connector.Setting, settings map[string]any) *Decoder {
+	return &Decoder{owner: name, prefix: name + ".", table: table, settings: settings, seen: map[string]bool{}}
+}
+
+// wrapped returns all problems of settings within another, the settings that there are not included.
+func (d *Decoder) wrapped() []error {
+	d.strangers()
+	return d.problems
 }
 
 // Err joins all problems, each naming its setting; a setting that nothing asked for is one.
 func (d *Decoder) Err() error {
+	d.strangers()
+	return errors.Join(d.problems...)
+}
+
+// strangers notes the settings that nothing asked for.
+func (d *Decoder) strangers() {
 	for _, name := range slices.Sorted(maps.Keys(d.settings)) {
 		if !d.seen[name] {
-			d.Problem(name, "there is no such setting of the connector %s", d.name)
+			d.Problem(name, "there is no such setting of %s", d.owner)
 		}
 	}
-	return errors.Join(d.problems...)
 }
 
 // Problem notes what is wrong with a setting.
 func (d *Decoder) Problem(name, format string, args ...any) {
-	d.problems = append(d.problems, fmt.Errorf("setting %s: %w", name, fmt.Errorf(format, args...)))
+	d.problems = append(d.problems, fmt.Errorf("setting %s: %w", d.prefix+name, fmt.Errorf(format, args...)))
 }
 
 // Get returns the value of a setting as it is, nil when it is not set.
@@ -84,6 +101,29 @@ func (d *Decoder) Texts(name string) []string {
 			return nil
 		}
 		out = append(out, text)
+	}
+	return out
+}
+
+// TextMap reads a map of texts, nil when it is not set.
+func (d *Decoder) TextMap(name string) map[string]string {
+	v := d.Get(name)
+	if v == nil {
+		return nil
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
+		d.Problem(name, "must be a map of texts")
+		return nil
+	}
+	out := make(map[string]string, len(m))
+	for key, value := range m {
+		text, ok := value.(string)
+		if !ok {
+			d.Problem(name+"."+key, "must be a text, not %v", value)
+			continue
+		}
+		out[key] = text
 	}
 	return out
 }
@@ -170,6 +210,19 @@ func (d *Decoder) Duration(name string, otherwise, least, most time.Duration) ti
 	return t
 }
 
+// day reads a date, zero when it is not set.
+func (d *Decoder) day(name string) time.Time {
+	text := d.Text(name)
+	if text == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		d.Problem(name, "%q is no date: write it like 2027-03-31", text)
+	}
+	return t
+}
+
 // Rate reads an allowance of calls; none when it is not set.
 func (d *Decoder) Rate(name string) httpx.Rate {
 	r, err := httpx.ParseRate(d.Text(name))
@@ -197,7 +250,7 @@ func (d *Decoder) Choice(name, otherwise string) string {
 func (d *Decoder) URL(name, example string, allowInsecure bool) *url.URL {
 	text := d.Text(name)
 	if text == "" {
-		d.Problem(name, "is missing: enter the base address of the service, like %s", example)
+		d.Problem(name, "is missing: enter the address, like %s", example)
 		return nil
 	}
 	u, err := url.Parse(strings.TrimSpace(text))
@@ -207,7 +260,7 @@ func (d *Decoder) URL(name, example string, allowInsecure bool) *url.URL {
 		return nil
 	}
 	if u.User != nil {
-		d.Problem(name, "must not hold user and password: use the setting auth")
+		d.Problem(name, "must not hold user and password: use a setting for them, auth or proxyAuth")
 		return nil
 	}
 	if err := httpx.CheckURL(u, allowInsecure); err != nil {
@@ -225,6 +278,15 @@ func (d *Decoder) secret(name string, v any) secret.Ref {
 		d.Problem(name, "%w", err)
 	}
 	return r
+}
+
+// optionalSecret reads a reference to a secret that may be missing.
+func (d *Decoder) optionalSecret(name string) secret.Ref {
+	v := d.Get(name)
+	if v == nil {
+		return secret.Ref{}
+	}
+	return d.secret(name, v)
 }
 
 // part reads a text within a setting that is a map.

@@ -3,11 +3,13 @@ package web
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
@@ -38,7 +40,32 @@ type Call struct {
 
 // Lost classifies a call that got no answer (engine section 18; scim.R63).
 func (c *Conn) Lost(ctx context.Context, call Call, err error) *connector.Error {
-	e := &connector.Error{Kind: connector.KindTemporary, Op: call.Op, Code: connector.CodeProtocol, Err: err}
+	e := c.place(call.Op).lost(ctx, err)
+	e.MaybeDone = e.MaybeDone && call.Method != http.MethodGet
+	return e
+}
+
+func (c *Conn) place(op string) place {
+	return place{op: op, url: c.cfg.URL, setting: "url", timeout: c.cfg.Timeout}
+}
+
+// place is where a call went, for messages.
+type place struct {
+	op      string
+	url     *url.URL
+	setting string // which holds the address
+	timeout time.Duration
+}
+
+// lost classifies a call that got no answer. MaybeDone says that it went out.
+func (p place) lost(ctx context.Context, err error) *connector.Error {
+	e := &connector.Error{Kind: connector.KindTemporary, Op: p.op, Code: connector.CodeProtocol, Err: err}
+	var cause *connector.Error
+	if errors.As(err, &cause) { // there was no credential to call with
+		told := *cause
+		told.NotSent, told.MaybeDone = true, false
+		return &told
+	}
 	var wait *httpx.WaitError
 	if errors.As(err, &wait) {
 		e.Kind, e.Code = connector.KindRateLimited, connector.CodeTooManyRequests
@@ -49,32 +76,57 @@ func (c *Conn) Lost(ctx context.Context, call Call, err error) *connector.Error 
 	if !errors.As(err, &lost) {
 		return e
 	}
-	e.MaybeDone = lost.Sent && call.Method != http.MethodGet
+	e.MaybeDone = lost.Sent
 	e.Err = lost.Err
 	if ctx.Err() != nil {
 		e.Err = ctx.Err()
 		return e
 	}
-	host := c.cfg.URL.Host
 	switch lost.Fault {
 	case httpx.FaultTimeout:
-		e.Code, e.Hint = connector.CodeTimeout, fmt.Sprintf("the target did not answer in time: see whether it is overloaded, or raise the setting timeout (now %s)", c.cfg.Timeout)
+		e.Code, e.Hint = connector.CodeTimeout, fmt.Sprintf("the target did not answer in time: see whether it is overloaded, or raise the setting timeout (now %s)", p.timeout)
 	case httpx.FaultDNS:
-		e.Hint = fmt.Sprintf("the host name %s is not known: check the setting url", c.cfg.URL.Hostname())
+		e.Hint = fmt.Sprintf("the host name %s is not known: check the setting %s", p.url.Hostname(), p.setting)
 	case httpx.FaultRefused:
-		e.Hint = fmt.Sprintf("nothing listens at %s: check host and port in the setting url, and the firewall", host)
+		e.Hint = fmt.Sprintf("nothing listens at %s: check host and port in the setting %s, and the firewall", p.url.Host, p.setting)
 	case httpx.FaultTLS:
-		e.Hint = fmt.Sprintf("the certificate of %s is not trusted, or encryption could not be agreed on: for a private certificate authority set caFile", host)
+		e.Hint = tlsHint(p.url.Host, lost.Err)
 	case httpx.FaultClosed:
 		e.Hint = "the connection was closed before the answer was complete: see the target's or the proxy's log"
 	case httpx.FaultTooLarge:
 		e.Kind, e.Code = connector.KindIncompatible, connector.CodeServiceIncompatible
-		e.Hint = "the answer is longer than any answer here should be: lower the setting pageSize, or check the setting url"
+		e.Hint = fmt.Sprintf("the answer is longer than any answer here should be: lower the setting pageSize, or check the setting %s", p.setting)
 	case httpx.FaultForbidden:
-		e.Kind, e.Hint = connector.KindInvalid, "check the setting url"
+		e.Kind, e.Hint = connector.KindInvalid, "check the setting "+p.setting
+	case httpx.FaultProxy:
+		e.Hint = proxyHint(lost.Err)
+	case httpx.FaultCredential:
+		e.Kind, e.Code, e.NotSent = connector.KindAuth, connector.CodeUnauthorized, true
 	case httpx.FaultCancelled, httpx.FaultOther:
 	}
 	return e
+}
+
+// tlsHint tells a server that is not trusted from one that does not trust us: the second sends an alert
+// (RFC 8446 section 6.2).
+func tlsHint(host string, err error) string {
+	var alert tls.AlertError
+	if errors.As(err, &alert) || strings.Contains(err.Error(), "remote error: tls:") {
+		return fmt.Sprintf("%s ended the encryption: it may want a client certificate, or not accept the one of clientCertificate, which may have expired", host)
+	}
+	return fmt.Sprintf("the certificate of %s is not trusted, or encryption could not be agreed on: for a private certificate authority set caFile", host)
+}
+
+// proxyHint says what to do about a proxy.
+func proxyHint(err error) string {
+	var refused *httpx.ProxyError
+	switch {
+	case !errors.As(err, &refused):
+		return "the proxy cannot be reached: check the setting proxy, or HTTPS_PROXY in the environment"
+	case refused.Status == http.StatusProxyAuthRequired:
+		return "the proxy wants a credential, or does not accept the one it got: set proxyAuth"
+	}
+	return "the proxy does not let the call through: have the target's address allowed there, or set proxy: none if it can be reached without"
 }
 
 // Judge classifies an answer that is not the success its caller hoped for, by its status alone (engine section 18). detail
@@ -95,8 +147,11 @@ func (c *Conn) Judge(call Call, resp *httpx.Response, detail string) *connector.
 	case s == http.StatusUnauthorized:
 		e.Kind, e.Code = connector.KindAuth, connector.CodeUnauthorized
 		e.Hint = "the target does not accept the credential: it may have expired or been revoked; make a new one and renew the setting auth"
-		if c.cfg.Auth.Kind == "" {
+		switch c.cfg.Auth.Kind {
+		case "":
 			e.Hint = "the target wants a credential: set auth"
+		case authOAuth2:
+			e.Hint = "the target does not accept the token that auth.oauth2 gets, a new one included: check scopes and audience, and that the token endpoint belongs to this target"
 		}
 	case s == http.StatusForbidden:
 		e.Code = connector.CodeInsufficientRights
@@ -129,7 +184,11 @@ func (c *Conn) Judge(call Call, resp *httpx.Response, detail string) *connector.
 // Clean makes a server's own words fit for a log: in one line, not too long, and without the credential, should the server
 // repeat it. No words at all become the name of the status.
 func (c *Conn) Clean(detail string, status int) string {
-	for _, hidden := range c.hidden {
+	return clean(detail, status, c.hidden())
+}
+
+func clean(detail string, status int, secrets []string) string {
+	for _, hidden := range secrets {
 		if hidden != "" {
 			detail = strings.ReplaceAll(detail, hidden, secret.Mask)
 		}
