@@ -7,6 +7,7 @@ import (
 	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/connector/csvfile"
 	dirconn "github.com/rollcall-id/rollcall/internal/connector/directory"
+	"github.com/rollcall-id/rollcall/internal/connector/litmos"
 	scimconn "github.com/rollcall-id/rollcall/internal/connector/scim"
 	"github.com/rollcall-id/rollcall/internal/directory"
 	"github.com/rollcall-id/rollcall/internal/gallery"
@@ -81,6 +82,28 @@ func connectors() map[string]connectorType {
 				}
 				cfg.UserAgent = "Rollcall/" + p.Version
 				return scimconn.New(cfg, env, p.Sites)
+			},
+		},
+		"litmos": {
+			Summary:  "SAP Litmos over its own REST API: users and teams, to be written and to be read.",
+			Settings: litmos.Settings(),
+			Check:    func(settings map[string]any) error { _, err := litmos.Decode(settings); return err },
+			Schema:   func(map[string]any) schema.Schema { return litmos.Schema() },
+			Source: func(_ context.Context, settings map[string]any, env connector.Env, p parts) (connector.Source, error) {
+				cfg, err := litmos.Decode(settings)
+				if err != nil {
+					return nil, err
+				}
+				cfg.UserAgent = "Rollcall/" + p.Version
+				return litmos.NewSource(cfg, env, p.Sites)
+			},
+			Target: func(_ context.Context, settings map[string]any, env connector.Env, p parts) (connector.Target, error) {
+				cfg, err := litmos.Decode(settings)
+				if err != nil {
+					return nil, err
+				}
+				cfg.UserAgent = "Rollcall/" + p.Version
+				return litmos.New(cfg, env, p.Sites)
 			},
 		},
 	}

@@ -52,8 +52,20 @@ type Reserver interface {
 // Page is one page of a listing.
 type Page struct {
 	Objects []*identity.Object
-	Total   int    // what the target says it has in all; -1 when it does not say
-	Next    string // cursor of the next page, "" after the last
+	Total   int      // what the target says it has in all; -1 when it does not say
+	Next    string   // cursor of the next page, "" after the last
+	Hidden  []string // attributes in use that a listing never shows: that an object lacks them says nothing
+}
+
+// Tariff is a Target whose operations do not all cost what Caps.Calls announces, or whose references with several values
+// do not all come in batches of Caps.MemberBatch. Both methods make no call.
+type Tariff interface {
+	// Cost returns the HTTP methods of the calls that an operation makes. changes are those of an Update, and for a
+	// Create the attributes that are set.
+	Cost(op Operation, kind identity.Kind, changes []Change) []string
+
+	// Batch returns how many references a Change of the attribute may carry at most, 0 for no limit.
+	Batch(kind identity.Kind, attr string, op Op) int
 }
 
 // Op says what a Change does to an attribute.
@@ -105,6 +117,7 @@ type Caps struct {
 	PageSize           int  // objects in a page of List
 	MemberBatch        int  // most members in one Change; 0 means no limit
 	ReferencesInCreate bool // Create may carry references (design D1)
+	MembersApart       bool // but none with several values: those are sent as an Update
 	ReadBeforeWrite    ReadPolicy
 	PerMinute          float64                // calls a minute that the target allows; 0 means no limit is known
 	Concurrency        int                    // calls that may be under way at once; 0 means the engine's default

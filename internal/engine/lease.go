@@ -95,6 +95,8 @@ func (l *lease) guard(t connector.Target) connector.Target {
 	return g
 }
 
+func (t leased) unleased() connector.Target { return t.Target }
+
 func (t leased) Probe(ctx context.Context) (connector.Caps, error) {
 	if err := t.lease.keep(ctx); err != nil {
 		return connector.Caps{}, err

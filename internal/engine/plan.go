@@ -81,7 +81,9 @@ func (c *cycle) insist(ctx context.Context, step func(context.Context) (time.Dur
 // describe turns the work list into the plan's document and predicts the calls that carrying it out would take.
 func (c *cycle) describe(ctx context.Context) (Report, error) {
 	rep := Report{Changes: []plan.Change{}, Counts: c.row.Counts, Warnings: c.warnings, Held: c.row.Held, Drift: c.drift()}
-	methods := map[connector.Operation]int64{}
+	row := c.current()
+	rep.Requests = Estimate{Total: row.Requests.Total, ByMethod: row.Requests.ByMethod}
+	calls := &toll{caps: c.caps, tariff: tariffOf(c.subject.Target), sum: &rep.Requests}
 	byName := map[string]*rule{}
 	for _, r := range c.rules {
 		byName[r.def.Name] = r
@@ -97,19 +99,8 @@ func (c *cycle) describe(ctx context.Context) (Report, error) {
 		}
 		last := works[len(works)-1]
 		after = &store.Position{Pass: last.Pass, Depth: last.Depth, Rule: last.Rule, Anchor: last.Anchor}
-		if err := c.describeBlock(ctx, byName, works, &rep, methods); err != nil {
+		if err := c.describeBlock(ctx, byName, works, &rep, calls); err != nil {
 			return Report{}, err
-		}
-	}
-	row := c.current()
-	rep.Requests = Estimate{Total: row.Requests.Total, ByMethod: row.Requests.ByMethod}
-	for op, n := range methods {
-		if n == 0 {
-			continue
-		}
-		for _, m := range c.caps.Calls[op] {
-			rep.Requests.ByMethod[m] += n
-			rep.Requests.Total += n
 		}
 	}
 	if c.caps.PerMinute > 0 {
@@ -118,7 +109,7 @@ func (c *cycle) describe(ctx context.Context) (Report, error) {
 	return rep, nil
 }
 
-func (c *cycle) describeBlock(ctx context.Context, rules map[string]*rule, works []store.WorkItem, rep *Report, methods map[connector.Operation]int64) error {
+func (c *cycle) describeBlock(ctx context.Context, rules map[string]*rule, works []store.WorkItem, rep *Report, calls *toll) error {
 	tasks := make([]*task, len(works))
 	var refs []identity.Ref
 	for i, w := range works {
@@ -153,16 +144,16 @@ func (c *cycle) describeBlock(ctx context.Context, rules map[string]*rule, works
 			for _, a := range attrs {
 				ch.Properties = append(ch.Properties, plan.Properties(r.set, []connector.Change{{Attr: a.Name, New: a.Value}})...)
 			}
-			more, err := c.describeCreate(ctx, r, w, t, accounts, methods)
+			more, err := c.describeCreate(ctx, r, w, t, attrs, accounts, calls)
 			if err != nil {
 				return err
 			}
 			ch.Properties = append(ch.Properties, more...)
 		case w.Action == string(plan.Delete):
-			methods[connector.OpDelete]++
+			calls.add(connector.OpDelete, r.def.To, nil)
 		case w.Pass != passRecord:
 			ch.Properties = plan.Properties(r.set, t.Changes)
-			c.describeUpdate(t, &ch, methods)
+			c.describeUpdate(r, t, &ch, calls)
 		}
 		if t.Failed {
 			rep.Counts.Failed++
@@ -175,10 +166,14 @@ func (c *cycle) describeBlock(ctx context.Context, rules map[string]*rule, works
 }
 
 // describeCreate counts the calls of a create: the request itself, and updates for what cannot go into it.
-func (c *cycle) describeCreate(ctx context.Context, r *rule, w store.WorkItem, t *task, accounts map[identity.Ref]standing, methods map[connector.Operation]int64) ([]plan.Property, error) {
-	methods[connector.OpCreate]++
+func (c *cycle) describeCreate(ctx context.Context, r *rule, w store.WorkItem, t *task, attrs identity.Attrs, accounts map[identity.Ref]standing, calls *toll) ([]plan.Property, error) {
+	made := make([]connector.Change, len(attrs))
+	for i, a := range attrs {
+		made[i] = connector.Change{Attr: a.Name, Op: connector.Set, New: a.Value}
+	}
+	calls.add(connector.OpCreate, r.def.To, made)
 	var props []plan.Property
-	late := int64(0)
+	var late []connector.Change
 	for _, v := range t.Values {
 		m := &r.set.Mappings[v.Index]
 		if !m.IsReference() || v.Ignored {
@@ -196,7 +191,7 @@ func (c *cycle) describeCreate(ctx context.Context, r *rule, w store.WorkItem, t
 			if err != nil {
 				return nil, err
 			}
-			if known && c.caps.ReferencesInCreate && (!multi || c.caps.MemberBatch == 0 || now < c.caps.MemberBatch) {
+			if known && c.createTakes(multi, now) {
 				now++
 			} else {
 				later++
@@ -207,12 +202,14 @@ func (c *cycle) describeCreate(ctx context.Context, r *rule, w store.WorkItem, t
 		}
 		switch {
 		case later > 0 && multi:
-			methods[connector.OpUpdate] += batches(later, c.caps.MemberBatch)
+			calls.references(r.def.To, m.Target, connector.Add, later)
 		case later > 0:
-			late = 1
+			late = append(late, connector.Change{Attr: m.Target, Op: connector.Set, New: identity.Ref{}})
 		}
 	}
-	methods[connector.OpUpdate] += late
+	if late != nil {
+		calls.add(connector.OpUpdate, r.def.To, late)
+	}
 	return props, nil
 }
 
@@ -251,11 +248,11 @@ func before(a, b store.WorkItem) bool {
 }
 
 // describeUpdate counts the calls of an update and shows its references.
-func (c *cycle) describeUpdate(t *task, ch *plan.Change, methods map[connector.Operation]int64) {
-	one := len(t.Changes) > 0
+func (c *cycle) describeUpdate(r *rule, t *task, ch *plan.Change, calls *toll) {
+	one := slices.Clone(t.Changes)
 	for _, rc := range t.Refs {
 		if !rc.Multi {
-			one = true
+			one = append(one, connector.Change{Attr: rc.Attr, Op: connector.Set, New: identity.Ref{}})
 			p := plan.Property{Name: rc.Attr}
 			if old := t.known().Refs[rc.Attr]; old != "" {
 				p.Old = old
@@ -267,27 +264,17 @@ func (c *cycle) describeUpdate(t *task, ch *plan.Change, methods map[connector.O
 			continue
 		}
 		if !t.HoldRefs {
-			methods[connector.OpUpdate] += batches(len(rc.Remove), c.caps.MemberBatch)
+			calls.references(r.def.To, rc.Attr, connector.Remove, len(rc.Remove))
 			for _, m := range rc.Remove {
 				ch.Properties = append(ch.Properties, plan.Property{Name: rc.Attr, Old: m.Ref.Anchor})
 			}
 		}
-		methods[connector.OpUpdate] += batches(len(rc.Add), c.caps.MemberBatch)
+		calls.references(r.def.To, rc.Attr, connector.Add, len(rc.Add))
 		for _, ref := range slices.Clone(rc.Add) {
 			ch.Properties = append(ch.Properties, plan.Property{Name: rc.Attr, New: ref.Anchor})
 		}
 	}
-	if one {
-		methods[connector.OpUpdate]++
+	if len(one) > 0 {
+		calls.add(connector.OpUpdate, r.def.To, one)
 	}
-}
-
-func batches(n, size int) int64 {
-	switch {
-	case n == 0:
-		return 0
-	case size <= 0:
-		return 1
-	}
-	return int64((n + size - 1) / size)
 }

@@ -142,6 +142,7 @@ func (c *cycle) listPage(ctx context.Context, lister connector.Lister, kind iden
 		for _, o := range page.Objects {
 			c.indexObject(batch, r, o)
 		}
+		c.sightOf(r).hide(page.Hidden)
 		if err := c.compareAccounts(ctx, r, page.Objects, owned, batch); err != nil {
 			return 0, err
 		}
@@ -269,6 +270,16 @@ func (s *sight) see(attr string, hidden bool) {
 		*seen = map[string]int64{}
 	}
 	(*seen)[attr]++
+}
+
+// hide notes attributes that the target says it never lists.
+func (s *sight) hide(attrs []string) {
+	for _, attr := range attrs {
+		if s.Hidden == nil {
+			s.Hidden = map[string]int64{}
+		}
+		s.Hidden[attr] = max(s.Hidden[attr], unseen)
+	}
 }
 
 // hides tells whether the target seems not to show an attribute at all. That it has no value is then no difference.

@@ -47,7 +47,7 @@ func (p *pen) referencesFor(ctx context.Context, obj *identity.Object) (sent []s
 				return nil, nil, ctx.Err()
 			case target == "" && !wait:
 				p.t.unresolved(p.it.ObjectKey, m.Target, ref)
-			case target != "" && inCreate && (!ch.Multi || p.caps.MemberBatch == 0 || len(now) < p.caps.MemberBatch):
+			case target != "" && inCreate && p.createTakes(ch.Multi, len(now)):
 				now = append(now, identity.Ref{Kind: p.kindOf(ref), Anchor: target})
 				sent = append(sent, sentRef{store.Member{Owner: p.it.ObjectKey, Attr: m.Target, Ref: ref, Target: target}, ch.Multi})
 			case ch.Multi:
@@ -188,15 +188,11 @@ func (p *pen) single(ctx context.Context, ch refChange) (connector.Change, bool)
 // sendMembers sends removals, then additions, in batches; each batch that succeeded is remembered even when a later
 // one fails.
 func (p *pen) sendMembers(ctx context.Context, ch refChange) error {
-	size := p.caps.MemberBatch
 	remove := ch.Remove
 	if p.t.HoldRefs {
 		remove = nil
 	}
-	if size <= 0 {
-		size = max(len(remove), len(ch.Add), 1)
-	}
-	for part := range slices.Chunk(remove, size) {
+	for part := range slices.Chunk(remove, p.batch(ch, connector.Remove, len(remove))) {
 		list := make([]any, len(part))
 		for i, m := range part {
 			list[i] = identity.Ref{Kind: p.kindOf(m.Ref), Anchor: m.Target}
@@ -227,7 +223,7 @@ func (p *pen) sendMembers(ctx context.Context, ch refChange) error {
 		}
 	}
 	var refusal error // of single members
-	for part := range slices.Chunk(add, size) {
+	for part := range slices.Chunk(add, p.batch(ch, connector.Add, len(add))) {
 		if err := p.addMembers(ctx, ch.Attr, part); refused(ctx, err) {
 			refusal = err
 		} else if err != nil {
@@ -235,6 +231,14 @@ func (p *pen) sendMembers(ctx context.Context, ch refChange) error {
 		}
 	}
 	return refusal
+}
+
+// batch is how many of n references one update adds or removes.
+func (p *pen) batch(ch refChange, op connector.Op, n int) int {
+	if size := batchOf(p.caps, tariffOf(p.subject.Target), p.r.def.To, ch.Attr, op); size > 0 {
+		return size
+	}
+	return max(n, 1)
 }
 
 // membersAre remembers members that were added. One that was removed before under another account is a member all the

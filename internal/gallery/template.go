@@ -70,7 +70,8 @@ const (
 // Object is one object type of the application with its attributes.
 type Object struct {
 	Name       identity.Kind `yaml:"name"`
-	Open       bool          `yaml:"open"` // attributes beyond the list may exist
+	Open       bool          `yaml:"open"`      // attributes beyond the list may exist
+	OwnPrefix  string        `yaml:"ownPrefix"` // names that start so are those of an organisation's own attributes; "" for none
 	Attributes []Attribute   `yaml:"attributes"`
 }
 
@@ -139,7 +140,7 @@ func (t *Template) Data() []byte { return slices.Clone(t.data) }
 func (t *Template) Schema() schema.Schema {
 	out := make(schema.Schema, 0, len(t.Objects))
 	for _, o := range t.Objects {
-		object := schema.Object{Kind: o.Name, Open: o.Open, Attributes: make([]schema.Attribute, 0, len(o.Attributes))}
+		object := schema.Object{Kind: o.Name, Open: o.Open, OwnPrefix: o.OwnPrefix, Attributes: make([]schema.Attribute, 0, len(o.Attributes))}
 		for _, a := range o.Attributes {
 			object.Attributes = append(object.Attributes, schema.Attribute{
 				Name:        a.Name,

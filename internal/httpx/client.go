@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -85,6 +86,14 @@ type Policy struct {
 	// Throttle503 makes every 503 mean "too many requests", as SAP Litmos has it. Otherwise only one with a
 	// Retry-After does.
 	Throttle503 bool
+
+	// Pause is how long an answer "too many requests" without a Retry-After stops the site; 0 means 1 s, which doubles
+	// with each such answer in a row.
+	Pause time.Duration
+
+	// OutageAfter is how many answers 503 in a row, from whichever call, are an outage and no longer "too many requests";
+	// 0 means that they never are.
+	OutageAfter int
 
 	// Random gives numbers in [0, 1) for the spread of waits by a fifth; nil means a random source.
 	Random func() float64
@@ -212,12 +221,14 @@ type Request struct {
 	URL    *url.URL
 	Header http.Header // not changed
 	Body   []byte
-	Safe   bool // sending it twice does no more than sending it once: it may be repeated when its answer was lost
+	Safe   bool   // sending it twice does no more than sending it once: it may be repeated when its answer was lost
+	Shown  string // stands for the path in logs, where the path holds a value of a person; "" for the path itself
 }
 
 // Response is the answer to a call, whatever its status.
 type Response struct {
 	Status     int
+	Reason     string // the text behind the status, which some servers put their error into
 	Header     http.Header
 	Body       []byte
 	Throttled  bool          // it says "too many requests"
@@ -251,7 +262,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 			o.failed = callErr.Fault != FaultCancelled && callErr.Fault != FaultTooLarge
 		case c.cfg.Policy.Throttled(resp.Status, resp.Header):
 			resp.Throttled = true
-			o.refused, o.retryAfter = true, retryAfter(resp.Header, o.ended)
+			o.refused, o.retryAfter = true, cmp.Or(retryAfter(resp.Header, o.ended), c.cfg.Policy.Pause)
 			if c.cfg.OnThrottle != nil {
 				c.cfg.OnThrottle()
 			}
@@ -259,6 +270,10 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 			o.failed = resp.Status >= 500 && resp.Status != http.StatusNotImplemented
 		}
 		stopped := p.done(ctx, o)
+		if o.refused && resp.Status == http.StatusServiceUnavailable && c.cfg.Policy.OutageAfter > 0 && c.site.refusals() >= c.cfg.Policy.OutageAfter {
+			resp.Throttled = false
+			return resp, nil
+		}
 
 		var wait time.Duration
 		switch {
@@ -398,7 +413,8 @@ func (c *Client) attempt(ctx context.Context, req Request, target *url.URL, head
 		}
 		return nil, fail(true, err)
 	}
-	return &Response{Status: hresp.StatusCode, Header: hresp.Header, Body: answer}, nil
+	reason := strings.TrimSpace(strings.TrimPrefix(hresp.Status, strconv.Itoa(hresp.StatusCode)))
+	return &Response{Status: hresp.StatusCode, Reason: reason, Header: hresp.Header, Body: answer}, nil
 }
 
 // read returns the body of an answer, which may not be longer than MaxBody.

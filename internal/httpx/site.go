@@ -91,6 +91,13 @@ type Site struct {
 	refused int           // answers "too many requests" in a row
 }
 
+// refusals is how many answers "too many requests" there were in a row.
+func (s *Site) refusals() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused
+}
+
 func (s *Site) set(limits Limits) {
 	if limits.Concurrency <= 0 {
 		limits.Concurrency = DefaultConcurrency

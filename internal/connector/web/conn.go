@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -117,7 +118,7 @@ func (c *Conn) Do(ctx context.Context, req httpx.Request) (*httpx.Response, erro
 		if resp != nil {
 			status = resp.Status
 		}
-		c.log.DebugContext(ctx, "call", "method", req.Method, "path", req.URL.Path, "status", status, "request_id", id)
+		c.log.DebugContext(ctx, "call", "method", req.Method, "path", cmp.Or(req.Shown, req.URL.Path), "status", status, "request_id", id)
 	}
 	return resp, err
 }
