@@ -2,7 +2,6 @@ package gallery
 
 import (
 	"errors"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -10,27 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/rollcall-id/rollcall/internal/expr"
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/schema"
-	"github.com/rollcall-id/rollcall/internal/scim"
 )
-
-// partial is the part of a template's app file that these tests look at; package appfile's tests read the rest.
-type partial struct {
-	Target struct {
-		Connector string
-		Settings  map[string]any
-	}
-	Rules []struct {
-		Name, From, To string
-		Actions        []string
-		Attributes     []struct {
-			Target, Expression, Reference, Default, Apply string
-			Match                                         int
-		}
-	}
-}
 
 // TestTemplates holds every file of the gallery to the form: adding an application is adding a file.
 func TestTemplates(t *testing.T) {
@@ -38,196 +19,208 @@ func TestTemplates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(all) == 0 {
-		t.Fatal("no templates")
+	if len(all) < 20 {
+		t.Fatalf("only %d templates", len(all))
 	}
 	for _, tmpl := range all {
 		t.Run(tmpl.ID, func(t *testing.T) {
-			for _, p := range check(tmpl) {
+			_, problems := Check("apps/"+tmpl.ID+".yaml", tmpl.Data())
+			for _, p := range problems {
 				t.Error(p)
 			}
 		})
 	}
 }
 
-// check returns what is wrong with a template.
-func check(tmpl *Template) (problems []string) {
-	bad := func(parts ...string) { problems = append(problems, strings.Join(parts, " ")) }
-	for name, text := range map[string]string{
-		"title": tmpl.Title, "vendor": tmpl.Vendor, "summary": tmpl.Summary, "auth.label": tmpl.Auth.Label, "auth.help": tmpl.Auth.Help,
-	} {
-		if strings.TrimSpace(text) == "" {
-			bad(name, "is empty")
-		}
-	}
-	for _, u := range tmpl.TenantURLs {
-		if parsed, err := url.Parse(u.URL); err != nil || parsed.Scheme != "https" || u.Name == "" {
-			bad("tenantUrl", u.Name, u.URL, "needs a name and an https address")
-		}
-	}
-	if len(tmpl.Auth.Kinds) == 0 {
-		bad("auth.kinds is empty")
-	}
-	for _, k := range tmpl.Auth.Kinds {
-		if !slices.Contains([]string{"bearer", "basic", "header", "oauth2"}, k) {
-			bad("auth.kinds:", k)
-		}
-	}
-	capabilities := []Capability{CanImport, CanCreate, CanRead, CanUpdate, CanDisable, CanDelete, CanMembers}
-	for _, c := range slices.Concat(tmpl.Capabilities.Users, tmpl.Capabilities.Groups) {
-		if !slices.Contains(capabilities, c) {
-			bad("capability", string(c))
-		}
-	}
-	for _, l := range tmpl.Limits {
-		if l.Topic == "" || l.Text == "" {
-			bad("a limit needs topic and text")
-		}
-	}
-	var app partial
-	if err := tmpl.App().Decode(&app); err != nil {
-		bad("app:", err.Error())
-		return problems
-	}
-	for _, q := range tmpl.Quirks {
-		if _, ok := app.Target.Settings[q.Setting]; !ok || q.Why == "" {
-			bad("quirk", q.Setting, "names no setting of app.target, or has no reason")
-		}
-	}
-	types := []schema.Type{schema.String, schema.Integer, schema.Boolean, schema.DateTime, schema.Reference, schema.Binary}
-	catalogue := tmpl.Schema()
-	for _, o := range catalogue {
-		seen := make(map[string]bool)
-		for _, a := range o.Attributes {
-			if seen[strings.ToLower(a.Name)] {
-				bad(string(o.Kind), a.Name, "is in the catalogue twice")
-			}
-			seen[strings.ToLower(a.Name)] = true
-			if !slices.Contains(types, a.Type) {
-				bad(string(o.Kind), a.Name, "has the unknown type", string(a.Type))
-			}
-			if (a.Type == schema.Reference) != (a.References != "") {
-				bad(string(o.Kind), a.Name, "a reference says what it references, and nothing else does")
-			}
-			if _, err := scim.ParsePath(a.Name); app.Target.Connector == "scim" && err != nil {
-				bad(string(o.Kind), a.Name, err.Error())
-			}
-		}
-	}
-	if len(app.Rules) == 0 {
-		bad("app has no rules")
-	}
-	for _, r := range app.Rules {
-		object, ok := catalogue.Object(identity.Kind(r.To))
-		if !ok {
-			bad("rule", r.Name, "writes", r.To, "which is not in the catalogue")
-			continue
-		}
-		if len(r.Actions) == 0 {
-			bad("rule", r.Name, "does not say its actions")
-		}
-		can := tmpl.Capabilities.Users
-		if r.To == string(identity.Group) {
-			can = tmpl.Capabilities.Groups
-		}
-		for _, a := range r.Actions {
-			if !slices.Contains(can, Capability(a)) {
-				bad("rule", r.Name, "has the action", a, "which is not among the capabilities")
-			}
-		}
-		mapped, joins := make(map[string]bool), 0
-		for _, a := range r.Attributes {
-			mapped[a.Target] = true
-			attr, ok := object.Attribute(a.Target)
-			if !ok {
-				bad("rule", r.Name, "maps", a.Target, "which is not in the catalogue")
-			}
-			if (attr.Type == schema.Reference) != (a.Reference != "") {
-				bad("rule", r.Name, a.Target, "a reference attribute takes a reference, and nothing else does")
-			}
-			if a.Match > 0 {
-				joins++
-				if !attr.Filterable {
-					bad("rule", r.Name, "matches on", a.Target, "which is not filterable")
-				}
-			}
-			if _, err := expr.Compile(a.Expression + a.Reference); err != nil {
-				bad("rule", r.Name, a.Target, err.Error())
-			}
-		}
-		if joins == 0 {
-			bad("rule", r.Name, "has no joining attribute")
-		}
-		for _, a := range object.Attributes {
-			if a.Required && !mapped[a.Name] {
-				bad("rule", r.Name, "does not map", a.Name, "which is required")
-			}
-		}
-	}
-	return problems
-}
-
-// TestCheckFindsFaults proves that the check above can fail.
-func TestCheckFindsFaults(t *testing.T) {
-	const good = `
-id: demo
+// good is a template without a fault.
+const good = `id: demo
 title: Demo
 vendor: Demo
 summary: A demo.
+tested: false
 auth: {kinds: [bearer], label: Token, help: Ask.}
-capabilities: {users: [create, update]}
-tenantUrl: [{name: eu, url: https://eu.example.com}]
+capabilities: {users: [create, update], groups: []}
+tenantUrl: [{name: eu, url: 'https://eu.example.com/{tenantId}'}]
 objects:
   - name: User
-    attributes: [{name: userName, type: String, required: true, filterable: true}, {name: manager, type: Reference, references: User}]
+    attributes: [{name: userName, type: String, required: true, filterable: true, maxLength: 21}, {name: active, type: Boolean}, {name: manager, type: Reference, references: User}]
+limits: [{topic: rate, text: Low.}]
+notes: [A note.]
 quirks: [{setting: dialect, why: Old.}]
 app:
-  target: {connector: scim, settings: {dialect: legacy}}
+  target: {connector: scim, settings: {dialect: legacy, rate: 5/s}}
   rules:
-    - {name: users, from: User, to: User, actions: [create], attributes: [{target: userName, expression: "[mail]", match: 1}]}
+    - {name: users, from: User, to: User, actions: [create], attributes: [{target: userName, expression: "[mail]", match: 1}, {target: active, expression: "Not([IsSoftDeleted])"}]}
 `
-	tests := []struct{ name, old, new, want string }{
-		{"a good template has no fault", "", "", ""},
-		{"no title", "title: Demo", "title: ''", "title is empty"},
-		{"plain http", "https://eu", "http://eu", "tenantUrl eu http://eu.example.com needs a name and an https address"},
-		{"unknown credential", "[bearer]", "[card]", "auth.kinds: card"},
-		{"no credential", "[bearer]", "[]", "auth.kinds is empty"},
-		{"unknown capability", "[create, update]", "[create, fly]", "capability fly"},
-		{"quirk without a setting", "setting: dialect", "setting: speed", "quirk speed names no setting of app.target, or has no reason"},
-		{"unknown type", "type: String", "type: Number", "User userName has the unknown type Number"},
-		{"reference to nothing", ", references: User", "", "User manager a reference says what it references, and nothing else does"},
-		{"twice in the catalogue", "{name: manager,", "{name: username},{name: manager,", "User username is in the catalogue twice"},
-		{"no path", "{name: manager,", "{name: 'a[b'},{name: manager,", "User a[b "},
-		{"action beyond the capabilities", "actions: [create]", "actions: [delete]", "rule users has the action delete which is not among the capabilities"},
-		{"no action", "actions: [create]", "actions: []", "rule users does not say its actions"},
-		{"not in the catalogue", "target: userName", "target: userNam", "rule users maps userNam which is not in the catalogue"},
-		{"required and not mapped", "target: userName", "target: manager", "rule users does not map userName which is required"},
-		{"an expression for a reference", "target: userName", "target: manager", "rule users manager a reference attribute takes a reference, and nothing else does"},
-		{"no joining attribute", ", match: 1", "", "rule users has no joining attribute"},
-		{"not filterable", ", filterable: true", "", "rule users matches on userName which is not filterable"},
-		{"broken expression", `"[mail]"`, `"Nope("`, "rule users userName "},
-		{"unknown object", "to: User,", "to: Person,", "rule users writes Person which is not in the catalogue"},
+
+// TestCheckFindsFaults proves that the check above can fail, and that it names the line.
+func TestCheckFindsFaults(t *testing.T) {
+	group := func(attributes, capabilities, rule string) []string {
+		return []string{"limits:", "  - {name: Group, attributes: [" + attributes + "]}\nlimits:",
+			"groups: []", "groups: [" + capabilities + "]",
+			"  rules:\n", "  rules:\n" + rule}
+	}
+	oauth := "auth: {kinds: [oauth2], label: Token, help: Ask., "
+	const plain = "auth: {kinds: [bearer], label: Token, help: Ask."
+	tests := []struct {
+		name    string
+		replace []string // pairs
+		want    string   // beginning of one problem, "" for none at all
+	}{
+		{"a good template has no fault", nil, ""},
+		{"a group that is written", group("{name: displayName, filterable: true}", "update", `    - {name: groups, from: Group, to: Group, actions: [update], attributes: [{target: displayName, expression: "[displayName]", match: 1}]}`+"\n"), ""},
+		{"an unknown key", []string{"title: Demo", "titel: Demo"}, "demo.yaml:2: field titel not found"},
+		{"a value of another type", []string{"maxLength: 21", "maxLength: long"}, "demo.yaml:11: cannot unmarshal"},
+		{"broken YAML", []string{"notes: [A note.]", "notes: [A note."}, "demo.yaml:12: did not find expected"},
+		{"nothing at all", []string{good, ""}, "demo.yaml:1: the file is empty"},
+		{"another document behind it", []string{"id: demo", "id: demo\n---\nid: demo"}, "demo.yaml:1: a template is one YAML document"},
+		{"an id that is no id", []string{"id: demo", "id: De_mo"}, `demo.yaml:1: id: "De_mo" is not made of small letters`},
+		{"no title", []string{"title: Demo", "title: ''"}, "demo.yaml:2: title is empty"},
+		{"no vendor", []string{"vendor: Demo", "vendor: ''"}, "demo.yaml:3: vendor is empty"},
+		{"no summary", []string{"summary: A demo.", "summary: ' '"}, "demo.yaml:4: summary is empty"},
+		{"a summary that is no sentence", []string{"A demo.", "A demo"}, "demo.yaml:4: summary does not end with a full stop"},
+		{"a note that is no sentence", []string{"A note.", "A note"}, "demo.yaml:13: notes[0] does not end with a full stop"},
+		{"tested without a record", []string{"tested: false", "tested: true"}, "demo.yaml:5: tested is false, or {sandbox: NAME}"},
+		{"tested against nothing", []string{"tested: false", "tested: {quirks: aws}"}, "demo.yaml:5: tested is false, or {sandbox: NAME}"},
+		{"tested with an unknown key", []string{"tested: false", "tested: {sandbox: scim, on: 2026}"}, "demo.yaml:5: tested is false, or {sandbox: NAME}"},
+		{"plain http", []string{"https://eu", "http://eu"}, "demo.yaml:8: tenantUrl[0] http://eu.example.com/{tenantId} needs a name and an https address"},
+		{"a brace that is never closed", []string{"{tenantId}'", "{tenant'", "eu.example", "{eu.example"}, "demo.yaml:8: tenantUrl[0] https://{eu.example.com/{tenant needs"},
+		{"no address and no help to find it", []string{"tenantUrl: [{name: eu, url: 'https://eu.example.com/{tenantId}'}]", "tenantUrl: []"}, "demo.yaml:8: there is no tenantUrl, and no urlHelp"},
+		{"no label", []string{"label: Token", "label: ''"}, "demo.yaml:6: auth.label is empty"},
+		{"no help", []string{"help: Ask.", "help: ''"}, "demo.yaml:6: auth.help is empty"},
+		{"unknown credential", []string{"[bearer]", "[card]"}, `demo.yaml:6: auth.kinds: there is no kind of credential "card"`},
+		{"no credential", []string{"[bearer]", "[]"}, "demo.yaml:6: auth.kinds is empty"},
+		{"a life that is negative", []string{plain, plain + ", lifetimeDays: -1"}, "demo.yaml:6: auth.lifetimeDays: -1 days are less than none"},
+		{"a header for another kind", []string{plain, plain + ", header: apikey"}, "demo.yaml:6: auth.header is for the kind header"},
+		{"a grant for another kind", []string{plain, plain + ", grant: client_credentials"}, "demo.yaml:6: auth: grant, tokenUrl, authorizeUrl and scopes are for the kind oauth2"},
+		{"OAuth with all that it needs", []string{plain, oauth + "grant: client_credentials, tokenUrl: 'https://{tenantId}.example.com/token'"}, ""},
+		{"OAuth without a grant", []string{plain, oauth + "tokenUrl: https://a.example.com/token"}, `demo.yaml:6: auth.grant: "" is neither`},
+		{"OAuth without an address of tokens", []string{plain, oauth + "grant: client_credentials"}, `demo.yaml:6: auth.tokenUrl: "" is no https address`},
+		{"a login without an address", []string{plain, oauth + "grant: authorization_code, tokenUrl: https://a.example.com/token"}, "demo.yaml:6: auth.authorizeUrl: an https address goes with authorization_code"},
+		{"an address for a login that there is not", []string{plain, oauth + "grant: client_credentials, tokenUrl: https://a.example.com/token, authorizeUrl: https://a.example.com/login"}, "demo.yaml:6: auth.authorizeUrl: an https address goes with authorization_code"},
+		{"unknown capability", []string{"[create, update]", "[create, fly]"}, `demo.yaml:7: there is no capability "fly"`},
+		{"capabilities without a catalogue", []string{"groups: []", "groups: [create]"}, "demo.yaml:7: capabilities.groups: capabilities and a catalogue of Group go together"},
+		{"a catalogue without capabilities", group("{name: displayName}", "", ""), "demo.yaml:7: capabilities.groups: capabilities and a catalogue of Group go together"},
+		{"members that cannot be written", group("{name: members, type: Reference, references: User, multiValued: true}", "update", ""), "demo.yaml:7: capabilities.groups: the capability members and the attribute members go together"},
+		{"a catalogue that no rule writes", group("{name: displayName}", "update", ""), "demo.yaml:12: no rule writes Group"},
+		{"a limit without a topic", []string{"topic: rate", "topic: ''"}, "demo.yaml:12: limits[0] has no topic"},
+		{"a limit without a text", []string{"text: Low.", "text: ''"}, "demo.yaml:12: limits[0].text is empty"},
+		{"quirk without a setting", []string{"setting: dialect", "setting: speed"}, "demo.yaml:14: quirk speed: app.target has no such setting"},
+		{"quirk without a reason", []string{"why: Old.", "why: ''"}, "demo.yaml:14: quirks[0].why is empty"},
+		{"a setting without a reason", []string{"rate: 5/s", "rate: 5/s, list: false"}, "demo.yaml:16: the setting list has no quirk that says why"},
+		{"the rate and the standard need no reason", []string{"dialect: legacy", "dialect: rfc", "quirks: [{setting: dialect, why: Old.}]", "quirks: []"}, ""},
+		{"unknown type", []string{"type: String", "type: Number"}, "demo.yaml:11: User userName has the unknown type Number"},
+		{"reference to nothing", []string{", references: User", ""}, "demo.yaml:11: User manager a reference says what it references, and nothing else does"},
+		{"twice in the catalogue", []string{"{name: manager,", "{name: username},{name: manager,"}, "demo.yaml:11: User username is in the catalogue twice"},
+		{"a length of what is no text", []string{"type: Boolean", "type: Boolean, maxLength: 5"}, "demo.yaml:11: User active foldCase and maxLength are for texts"},
+		{"a length below nothing", []string{"maxLength: 21", "maxLength: -21"}, "demo.yaml:11: User userName has the maxLength -21"},
+		{"no path", []string{"{name: manager,", "{name: 'a[b'},{name: manager,"}, "demo.yaml:11: User a[b is no SCIM path"},
+		{"no rules", []string{"  rules:\n    - {name: users, from: User, to: User, actions: [create], attributes: [{target: userName, expression: \"[mail]\", match: 1}, {target: active, expression: \"Not([IsSoftDeleted])\"}]}\n", ""}, "demo.yaml:15: app has no rules"},
+		{"an app file of another shape", []string{"settings: {dialect: legacy, rate: 5/s}", "settings: fast"}, "demo.yaml:16: cannot unmarshal"},
+		{"action beyond the capabilities", []string{"actions: [create]", "actions: [delete]"}, "demo.yaml:18: rule users has the action delete, which is not among the capabilities"},
+		{"a group that is emptied instead of deleted", append(group("{name: displayName, filterable: true}", "update", `    - {name: groups, from: Group, to: Group, actions: [delete], attributes: [{target: displayName, expression: "[displayName]", match: 1}]}`+"\n"),
+			"rate: 5/s", "rate: 5/s, noGroupDelete: true", "quirks: [", "quirks: [{setting: noGroupDelete, why: None.}, "), ""},
+		{"no action", []string{"actions: [create]", "actions: []"}, "demo.yaml:18: rule users does not say its actions"},
+		{"not in the catalogue", []string{"target: userName", "target: userNam"}, "demo.yaml:18: rule users maps userNam, which is not in the catalogue"},
+		{"required and not mapped", []string{"target: userName", "target: manager"}, "demo.yaml:18: rule users does not map userName, which is required"},
+		{"an expression for a reference", []string{"target: userName", "target: manager"}, "demo.yaml:18: rule users: manager: a reference attribute takes a reference, and nothing else does"},
+		{"no joining attribute", []string{", match: 1", ""}, "demo.yaml:18: rule users has no joining attribute"},
+		{"not filterable", []string{", filterable: true", ""}, "demo.yaml:18: rule users matches on userName, which is not filterable"},
+		{"nobody is ever disabled", []string{"Not([IsSoftDeleted])", "[accountEnabled]"}, "demo.yaml:18: rule users: no mapping says who is disabled"},
+		{"who leaves is deleted", []string{"Not([IsSoftDeleted])", "[accountEnabled]", "  rules:\n", "  settings: {deprovision: delete}\n  rules:\n"}, ""},
+		{"broken expression", []string{`"[mail]"`, `"Nope("`}, "demo.yaml:18: rule users: userName: "},
+		{"unknown object", []string{"to: User,", "to: Person,"}, "demo.yaml:18: rule users writes Person, which is not in the catalogue"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if tt.old != "" && !strings.Contains(good, tt.old) {
-				t.Fatalf("the good template does not contain %q", tt.old)
+			text := good
+			for i := 0; i+1 < len(tt.replace); i += 2 {
+				if !strings.Contains(text, tt.replace[i]) {
+					t.Fatalf("the good template does not contain %q", tt.replace[i])
+				}
+				text = strings.Replace(text, tt.replace[i], tt.replace[i+1], 1)
 			}
-			tmpl, err := Parse([]byte(strings.Replace(good, tt.old, tt.new, 1)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := check(tmpl)
+			_, problems := Check("demo.yaml", []byte(text))
 			if tt.want == "" {
-				if len(got) > 0 {
-					t.Errorf("faults in the good template: %q", got)
+				if len(problems) > 0 {
+					t.Errorf("faults in a good template:\n%v", problems)
 				}
 				return
 			}
-			if !slices.ContainsFunc(got, func(p string) bool { return strings.HasPrefix(p, tt.want) }) {
-				t.Errorf("faults %q do not contain %q", got, tt.want)
+			if !slices.ContainsFunc(problems, func(p *Problem) bool { return strings.HasPrefix(p.Error(), tt.want) }) {
+				t.Errorf("want %q among\n%v", tt.want, problems)
 			}
 		})
+	}
+}
+
+// TestMistakesAreToldAllAtOnce has mistakes of every stage in one file, and wants them in the order of the file.
+func TestMistakesAreToldAllAtOnce(t *testing.T) {
+	text := strings.NewReplacer("title: Demo", "titel: Demo", "A demo.", "A demo", "maxLength: 21", "maxLength: long", "[mail]", "[mail").Replace(good)
+	_, problems := Check("demo.yaml", []byte(text))
+	var lines []int
+	for _, p := range problems {
+		lines = append(lines, p.Line)
+	}
+	if diff := cmp.Diff([]int{1, 2, 4, 11, 18}, lines); diff != "" { // an absent title stands at the beginning
+		t.Errorf("lines (-want +got):\n%s\n%v", diff, problems)
+	}
+}
+
+func TestFill(t *testing.T) {
+	for _, tt := range []struct {
+		name, in, want string
+		parts          []string
+	}{
+		{"an address without parts to fill in", "https://api.example.com/scim", "https://api.example.com/scim", nil},
+		{"a part in the host and one in the path", "https://{region}.example.com/{tenantId}/v2/", "https://REGION.example.com/TENANT-ID/v2/", []string{"REGION", "TENANT-ID"}},
+		{"a part that comes twice", "https://{sub}.example.com/{sub}", "https://SUB.example.com/SUB", []string{"SUB"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, parts := Fill(tt.in)
+			if got != tt.want || !slices.Equal(parts, tt.parts) {
+				t.Errorf("got %s with %q, want %s with %q", got, parts, tt.want, tt.parts)
+			}
+		})
+	}
+}
+
+func TestLineOfAPath(t *testing.T) {
+	tmpl, problems := Check("demo.yaml", []byte(good))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for path, want := range map[string]int{
+		"id": 1, "auth.help": 6, "objects[0].attributes[2].name": 11, "app.target.settings.rate": 16, "app.rules[0].attributes[1]": 18,
+		"nothing": 1, "objects[7]": 9, "app.rules[0].filter": 18, "title.more": 2, "": 1,
+	} {
+		if got := tmpl.Line(path); got != want {
+			t.Errorf("%s is in line %d, want %d", path, got, want)
+		}
+	}
+}
+
+// TestUnsupportedApplications holds the list of applications without a template to its form.
+func TestUnsupportedApplications(t *testing.T) {
+	list, err := ListUnsupported()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, u := range list {
+		ids = append(ids, u.ID)
+		if !idForm.MatchString(u.ID) || u.Title == "" || !strings.HasSuffix(u.Why, ".") {
+			t.Errorf("%+v: want an id, a title, and sentences that say why", u)
+		}
+		if _, err := Get(u.ID); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), u.Why) {
+			t.Errorf("Get(%s): %v; want ErrUnknown and why", u.ID, err)
+		}
+	}
+	if !slices.IsSorted(ids) || len(slices.Compact(slices.Clone(ids))) != len(ids) || len(ids) == 0 {
+		t.Errorf("ids %v: want some, sorted, each once", ids)
+	}
+	if _, err := loadUnsupported(fstest.MapFS{"unsupported.yaml": {Data: []byte("- id: a\n  titel: A\n")}}); err == nil || !strings.Contains(err.Error(), "unsupported.yaml:2: field titel not found") {
+		t.Errorf("a misspelt key: %v", err)
 	}
 }
 
@@ -272,15 +265,17 @@ func TestLoadRefuses(t *testing.T) {
 	tests := []struct {
 		name, file, text, want string
 	}{
-		{"an unknown key", "apps/a.yaml", "id: a\ntitel: A\n", "template apps/a.yaml: yaml: unmarshal errors:\n  line 2: field titel not found"},
-		{"another id than the file", "apps/a.yaml", "id: b\n", `template apps/a.yaml: its id is "b"`},
-		{"two documents", "apps/a.yaml", "id: a\n---\nid: a\n", "more"},
+		{"an unknown key", "apps/a.yaml", "id: a\ntitel: A\n", "apps/a.yaml:2: field titel not found"},
+		{"another id than the file", "apps/a.yaml", "vendor: B\nid: b\n", `apps/a.yaml:2: its id is "b"; call the file b.yaml or the template a`},
+		{"two documents", "apps/a.yaml", "id: a\n---\nid: a\n", "apps/a.yaml:1: a template is one YAML document"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := load(fstest.MapFS{tt.file: {Data: []byte(tt.text)}})
-			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("error %v, want %q in it", err, tt.want)
+			_, err := load(fstest.MapFS{tt.file: {Data: []byte(tt.text)}, "apps/z.yaml": {Data: []byte("id: z\nvendr: Z\n")}})
+			for _, want := range []string{tt.want, "apps/z.yaml:2: field vendr not found"} { // of all files at once
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("error %v, want %q in it", err, want)
+				}
 			}
 		})
 	}

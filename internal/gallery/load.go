@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-//go:embed apps/*.yaml
+//go:embed apps/*.yaml unsupported.yaml
 var files embed.FS
 
 // ErrUnknown is the error of Get for an id that no template has.
@@ -19,7 +19,10 @@ var ErrUnknown = errors.New("no such template")
 
 // The files are part of the binary and every one of them is read by the tests, so reading them once and keeping the
 // result is a matter of speed alone.
-var builtin = sync.OnceValues(func() ([]*Template, error) { return load(files) })
+var (
+	builtin     = sync.OnceValues(func() ([]*Template, error) { return load(files) })
+	unsupported = sync.OnceValues(func() ([]Unsupported, error) { return loadUnsupported(files) })
+)
 
 // List returns all templates, sorted by id.
 func List() ([]*Template, error) {
@@ -27,7 +30,8 @@ func List() ([]*Template, error) {
 	return slices.Clone(all), err
 }
 
-// Get returns the template with this id, or an error that is ErrUnknown and names the ids there are.
+// Get returns the template with this id, or an error that is ErrUnknown and names the ids there are, or says why there
+// is no template for the application.
 func Get(id string) (*Template, error) {
 	all, err := builtin()
 	if err != nil {
@@ -40,10 +44,19 @@ func Get(id string) (*Template, error) {
 		}
 		ids[i] = t.ID
 	}
+	without, err := unsupported()
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range without {
+		if u.ID == id {
+			return nil, fmt.Errorf("template %q: %w: %s cannot be provisioned to yet. %s", id, ErrUnknown, u.Title, u.Why)
+		}
+	}
 	return nil, fmt.Errorf("template %q: %w; there are %s", id, ErrUnknown, strings.Join(ids, ", "))
 }
 
-// load reads every template file under apps.
+// load reads every template file under apps. What is wrong with them is told all at once.
 func load(fsys fs.FS) ([]*Template, error) {
 	names, err := fs.Glob(fsys, "apps/*.yaml")
 	if err != nil {
@@ -51,19 +64,22 @@ func load(fsys fs.FS) ([]*Template, error) {
 	}
 	slices.Sort(names)
 	out := make([]*Template, 0, len(names))
+	var wrong Problems
 	for _, name := range names {
 		data, err := fs.ReadFile(fsys, name)
 		if err != nil {
 			return nil, fmt.Errorf("template: %w", err)
 		}
-		t, err := Parse(data)
-		if err != nil {
-			return nil, fmt.Errorf("template %s: %w", name, err)
-		}
-		if want := strings.TrimSuffix(path.Base(name), ".yaml"); t.ID != want {
-			return nil, fmt.Errorf("template %s: its id is %q; call the file %s.yaml or the template %s", name, t.ID, t.ID, want)
+		t, problems := parse(name, data)
+		wrong = append(wrong, problems...)
+		if want := strings.TrimSuffix(path.Base(name), ".yaml"); len(problems) == 0 && t.ID != want {
+			wrong = append(wrong, &Problem{File: name, Line: t.Line("id"),
+				Message: fmt.Sprintf("its id is %q; call the file %s.yaml or the template %s", t.ID, t.ID, want)})
 		}
 		out = append(out, t)
+	}
+	if len(wrong) > 0 {
+		return nil, fmt.Errorf("templates of the gallery:\n%w", wrong)
 	}
 	return out, nil
 }

@@ -3,8 +3,11 @@ package gallery
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"regexp"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -18,9 +21,10 @@ type Template struct {
 	Title   string `yaml:"title"`   // the application's name
 	Vendor  string `yaml:"vendor"`  // who makes it
 	Summary string `yaml:"summary"` // one sentence: what an administrator gets
-	Tested  bool   `yaml:"tested"`  // whether the template was tried against the real application
+	Tested  Tested `yaml:"tested"`
 
 	TenantURLs   []TenantURL  `yaml:"tenantUrl"` // addresses to choose from; none where each customer has their own
+	URLHelp      string       `yaml:"urlHelp"`   // where the administrator finds the address; "" where TenantURLs says it all
 	Auth         Auth         `yaml:"auth"`
 	Capabilities Capabilities `yaml:"capabilities"`
 	Objects      []Object     `yaml:"objects"` // the catalogue of attributes
@@ -32,6 +36,56 @@ type Template struct {
 	data []byte
 }
 
+// Tested says what the template was tried on: three people and one group through their whole life in a sandbox that
+// refuses what the application is known to refuse, with every exchange kept in testdata/wire. The zero value is a
+// template that was not tested. No template says that it was tried on the application itself.
+type Tested struct {
+	Sandbox string // name of the sandbox
+	Quirks  string // of the sandbox; "" for none
+}
+
+// Done tells whether the template was tested.
+func (t Tested) Done() bool { return t.Sandbox != "" }
+
+// Arguments are what `rollcall sandbox` takes to start the sandbox that the template was tested with.
+func (t Tested) Arguments() []string {
+	if t.Quirks == "" {
+		return []string{t.Sandbox}
+	}
+	return []string{t.Sandbox, "--quirks", t.Quirks}
+}
+
+// UnmarshalYAML reads `tested: false` or `tested: {sandbox: scim, quirks: aws}`.
+func (t *Tested) UnmarshalYAML(n *yaml.Node) error {
+	*t = Tested{}
+	if n.Kind == yaml.ScalarNode && n.Value == "false" {
+		return nil
+	}
+	wrong := func(n *yaml.Node) error {
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: tested is false, or {sandbox: NAME} or {sandbox: NAME, quirks: NAME}", n.Line)}}
+	}
+	if n.Kind != yaml.MappingNode {
+		return wrong(n)
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		switch {
+		case value.Kind != yaml.ScalarNode || value.Value == "":
+			return wrong(value)
+		case key.Value == "sandbox":
+			t.Sandbox = value.Value
+		case key.Value == "quirks":
+			t.Quirks = value.Value
+		default:
+			return wrong(key)
+		}
+	}
+	if t.Sandbox == "" {
+		return wrong(n)
+	}
+	return nil
+}
+
 // TenantURL is one address at which the application can be reached, for instance that of a data centre. A part in
 // braces has to be replaced by the administrator.
 type TenantURL struct {
@@ -39,12 +93,38 @@ type TenantURL struct {
 	URL  string `yaml:"url"`
 }
 
+// Sample is Fill for the address.
+func (u TenantURL) Sample() (address string, parts []string) { return Fill(u.URL) }
+
+var (
+	placeholder = regexp.MustCompile(`\{[a-zA-Z]+\}`)
+	innerWord   = regexp.MustCompile(`([a-z])([A-Z])`)
+)
+
+// Fill writes every part in braces of an address in capitals and without the braces, {tenantId} as TENANT-ID, so that it
+// is an address that can be parsed and that nobody has. It returns these parts too.
+func Fill(address string) (filled string, parts []string) {
+	filled = placeholder.ReplaceAllStringFunc(address, func(part string) string {
+		part = strings.ToUpper(innerWord.ReplaceAllString(part[1:len(part)-1], "$1-$2"))
+		if !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+		return part
+	})
+	return filled, parts
+}
+
 // Auth says which credential the application wants.
 type Auth struct {
 	Kinds        []string `yaml:"kinds"`        // of bearer, basic, header, oauth2; the usual one first
 	Label        string   `yaml:"label"`        // what the application calls the credential
 	Help         string   `yaml:"help"`         // where to get it
-	LifetimeDays int      `yaml:"lifetimeDays"` // after which it has to be renewed; 0 where none is known
+	Header       string   `yaml:"header"`       // name of the header, where a kind is header and the name is fixed
+	Grant        string   `yaml:"grant"`        // of oauth2: client_credentials or authorization_code
+	TokenURL     string   `yaml:"tokenUrl"`     // of oauth2: where tokens are issued; parts in braces as in TenantURL
+	AuthorizeURL string   `yaml:"authorizeUrl"` // of oauth2 with authorization_code: where the administrator logs in
+	Scopes       []string `yaml:"scopes"`       // of oauth2
+	LifetimeDays int      `yaml:"lifetimeDays"` // after which it has to be renewed by hand; 0 where none is known
 }
 
 // Capabilities lists what the application's interface can do with each kind of object.
@@ -75,7 +155,7 @@ type Object struct {
 	Attributes []Attribute   `yaml:"attributes"`
 }
 
-// Attribute is one attribute in the catalogue, named as a mapping's target names it. The fields are those of
+// Attribute is one attribute in the catalogue, named as a mapping's target names it. Most fields are those of
 // schema.Attribute.
 type Attribute struct {
 	Name        string        `yaml:"name"`
@@ -88,6 +168,7 @@ type Attribute struct {
 	FoldCase    bool          `yaml:"foldCase"`
 	Default     string        `yaml:"default"`
 	References  identity.Kind `yaml:"references"`
+	MaxLength   int           `yaml:"maxLength"` // in characters, where it is documented; 0 where it is not
 	Note        string        `yaml:"note"`
 }
 
@@ -103,19 +184,26 @@ type Quirk struct {
 	Why     string `yaml:"why"`
 }
 
-// Parse reads one template file. Unknown keys are errors.
+// Parse reads one template file. Unknown keys are errors, and all of them are told at once.
 func Parse(data []byte) (*Template, error) {
+	t, problems := parse("", data)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return t, nil
+}
+
+// parse reads a template as far as it can be read. file is its name in problems.
+func parse(file string, data []byte) (*Template, Problems) {
 	var doc struct {
 		Template `yaml:",inline"`
 		App      yaml.Node `yaml:"app"`
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
-	if err := dec.Decode(&doc); err != nil {
-		return nil, err
-	}
-	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("a template is one YAML document, this file has more")
+	problems := yamlProblems(file, dec.Decode(&doc))
+	if err := dec.Decode(new(yaml.Node)); len(problems) == 0 && !errors.Is(err, io.EOF) {
+		problems = Problems{{File: file, Line: 1, Message: "a template is one YAML document, this file has more"}}
 	}
 	t := &doc.Template
 	for _, o := range t.Objects {
@@ -126,7 +214,7 @@ func Parse(data []byte) (*Template, error) {
 		}
 	}
 	t.app, t.data = doc.App, data
-	return t, nil
+	return t, problems
 }
 
 // App returns the partial app file of the template: a mapping with the keys of design 6.2 that an administrator's app
