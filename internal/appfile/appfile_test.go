@@ -212,30 +212,6 @@ func TestEveryKeyOfTheDesign(t *testing.T) {
 	}
 }
 
-// TestTemplatesMakeJobs holds every template of the gallery to the form of an app file: with an address it is a job
-// without a warning.
-func TestTemplatesMakeJobs(t *testing.T) {
-	templates, err := gallery.List()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tmpl := range templates {
-		t.Run(tmpl.ID, func(t *testing.T) {
-			text := "name: A\ntemplate: " + tmpl.ID + "\nsource: {connector: directory}\ntarget: {settings: {url: 'https://api.example.com'}}\n"
-			f, err := Parse([]byte(text), "", testOptions())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(f.Warnings) > 0 {
-				t.Errorf("warnings: %v", f.Warnings)
-			}
-			if len(f.Job.Rules) == 0 || f.TargetSchema == nil {
-				t.Errorf("job %+v with target schema %v", f.Job, f.TargetSchema)
-			}
-		})
-	}
-}
-
 func TestUnreadableFile(t *testing.T) {
 	_, err := Load(filepath.Join(t.TempDir(), "none.yaml"), testOptions())
 	var problems Problems

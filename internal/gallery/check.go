@@ -111,10 +111,10 @@ const (
 	OAuth2 = "oauth2"
 )
 
-// The grants of OAuth 2.0 (RFC 6749).
+// The grants of OAuth 2.0 (RFC 6749), as app files name them.
 const (
-	ClientCredentials = "client_credentials"
-	AuthorizationCode = "authorization_code"
+	ClientCredentials = "clientCredentials"
+	AuthorizationCode = "authorizationCode"
 )
 
 func (c *checker) credential() {
@@ -134,8 +134,8 @@ func (c *checker) credential() {
 		c.bad("auth.header", "auth.header is for the kind header")
 	}
 	oauth := slices.Contains(a.Kinds, OAuth2)
-	if !oauth && (a.Grant != "" || a.TokenURL != "" || a.AuthorizeURL != "" || len(a.Scopes) > 0) {
-		c.bad("auth", "auth: grant, tokenUrl, authorizeUrl and scopes are for the kind oauth2")
+	if !oauth && (a.Grant != "" || a.TokenURL != "" || a.AuthorizationURL != "" || len(a.Scopes) > 0) {
+		c.bad("auth", "auth: grant, tokenURL, authorizationURL and scopes are for the kind oauth2")
 	}
 	if !oauth {
 		return
@@ -144,10 +144,10 @@ func (c *checker) credential() {
 		c.bad("auth.grant", "auth.grant: %q is neither %s nor %s", a.Grant, ClientCredentials, AuthorizationCode)
 	}
 	if !isAddress(TenantURL{URL: a.TokenURL}) {
-		c.bad("auth.tokenUrl", "auth.tokenUrl: %q is no https address", a.TokenURL)
+		c.bad("auth.tokenURL", "auth.tokenURL: %q is no https address", a.TokenURL)
 	}
-	if (a.Grant == AuthorizationCode) != (a.AuthorizeURL != "") || a.AuthorizeURL != "" && !isAddress(TenantURL{URL: a.AuthorizeURL}) {
-		c.bad("auth.authorizeUrl", "auth.authorizeUrl: an https address goes with %s, and with nothing else", AuthorizationCode)
+	if (a.Grant == AuthorizationCode) != (a.AuthorizationURL != "") || a.AuthorizationURL != "" && !isAddress(TenantURL{URL: a.AuthorizationURL}) {
+		c.bad("auth.authorizationURL", "auth.authorizationURL: an https address goes with %s, and with nothing else", AuthorizationCode)
 	}
 }
 
@@ -208,34 +208,13 @@ func (c *checker) object(path string, o Object) {
 	}
 }
 
-// partial is what is looked at of the template's app file.
-type partial struct {
-	Target struct {
-		Connector string
-		Settings  map[string]any
-	}
-	Settings map[string]any
-	Rules    []partialRule
-}
-
-type partialRule struct {
-	Name, From, To string
-	Actions        []string
-	Attributes     []partialAttribute
-}
-
-type partialAttribute struct {
-	Target, Expression, Reference, Default, Apply string
-	Match                                         int
-}
-
 func (c *checker) app() {
-	var app partial
-	if err := c.t.app.Decode(&app); err != nil {
+	app, err := c.t.Defaults()
+	if err != nil {
 		c.problems = append(c.problems, yamlProblems(c.file, err)...)
 		return
 	}
-	if app.Target.Connector == "scim" {
+	if app.Connector == "scim" {
 		for i, o := range c.t.Objects {
 			for k, a := range o.Attributes {
 				if _, err := scim.ParsePath(a.Name); err != nil {
@@ -250,7 +229,7 @@ func (c *checker) app() {
 	}
 	written := make(map[identity.Kind]bool)
 	for i, r := range app.Rules {
-		written[identity.Kind(r.To)] = true
+		written[r.To] = true
 		c.rule(fmt.Sprintf("app.rules[%d]", i), r, app)
 	}
 	for i, o := range c.t.Objects {
@@ -262,33 +241,33 @@ func (c *checker) app() {
 
 // reasons holds that every setting that departs from plain SCIM says why: the rate is among the limits, and the dialect
 // rfc is the standard.
-func (c *checker) reasons(app partial) {
+func (c *checker) reasons(app Defaults) {
 	told := make(map[string]bool)
 	for i, q := range c.t.Quirks {
 		told[q.Setting] = true
 		path := fmt.Sprintf("quirks[%d]", i)
-		if _, ok := app.Target.Settings[q.Setting]; !ok {
+		if app.Setting(q.Setting) == "" {
 			c.bad(path, "quirk %s: app.target has no such setting", q.Setting)
 		}
 		c.sentence(path+".why", q.Why)
 	}
-	for name, value := range app.Target.Settings {
-		if !told[name] && name != "rate" && value != "rfc" {
-			c.bad("app.target.settings."+name, "the setting %s has no quirk that says why", name)
+	for _, s := range app.Settings {
+		if !told[s.Name] && s.Name != "rate" && s.Text != "rfc" {
+			c.bad("app.target.settings."+s.Name, "the setting %s has no quirk that says why", s.Name)
 		}
 	}
 }
 
-func (c *checker) rule(path string, r partialRule, app partial) {
-	object, ok := c.t.Schema().Object(identity.Kind(r.To))
+func (c *checker) rule(path string, r Rule, app Defaults) {
+	object, ok := c.t.Schema().Object(r.To)
 	if !ok {
 		c.bad(path, "rule %s writes %s, which is not in the catalogue", r.Name, r.To)
 		return
 	}
 	can := c.t.Capabilities.Users
-	if r.To == string(identity.Group) {
+	if r.To == identity.Group {
 		can = c.t.Capabilities.Groups
-		if app.Target.Settings["noGroupDelete"] == true {
+		if app.Setting("noGroupDelete") == "true" {
 			can = append(slices.Clip(can), CanDelete) // which empties the group
 		}
 	}
@@ -296,12 +275,12 @@ func (c *checker) rule(path string, r partialRule, app partial) {
 		c.bad(path, "rule %s does not say its actions", r.Name)
 	}
 	for _, a := range r.Actions {
-		if !slices.Contains(can, Capability(a)) {
+		if !slices.Contains(can, a) {
 			c.bad(path+".actions", "rule %s has the action %s, which is not among the capabilities", r.Name, a)
 		}
 	}
 	mapped, joins, disables := make(map[string]bool), false, false
-	for i, a := range r.Attributes {
+	for i, a := range r.Mappings {
 		mapped[a.Target] = true
 		joins = joins || a.Match > 0
 		disables = disables || strings.Contains(a.Expression, "IsSoftDeleted")
@@ -310,7 +289,7 @@ func (c *checker) rule(path string, r partialRule, app partial) {
 	if !joins {
 		c.bad(path, "rule %s has no joining attribute", r.Name)
 	}
-	if r.To == string(identity.User) && !disables && app.Settings["deprovision"] != "delete" {
+	if r.To == identity.User && !disables && app.JobSetting("deprovision") != "delete" {
 		c.bad(path, "rule %s: no mapping says who is disabled ([IsSoftDeleted]), and settings.deprovision is not delete", r.Name)
 	}
 	for _, a := range object.Attributes {
@@ -320,7 +299,7 @@ func (c *checker) rule(path string, r partialRule, app partial) {
 	}
 }
 
-func (c *checker) mapping(path string, r partialRule, a partialAttribute, object *schema.Object) {
+func (c *checker) mapping(path string, r Rule, a Mapping, object *schema.Object) {
 	attr, ok := object.Attribute(a.Target)
 	if !ok {
 		c.bad(path, "rule %s maps %s, which is not in the catalogue", r.Name, a.Target)

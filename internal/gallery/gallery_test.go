@@ -92,12 +92,12 @@ func TestCheckFindsFaults(t *testing.T) {
 		{"no credential", []string{"[bearer]", "[]"}, "demo.yaml:6: auth.kinds is empty"},
 		{"a life that is negative", []string{plain, plain + ", lifetimeDays: -1"}, "demo.yaml:6: auth.lifetimeDays: -1 days are less than none"},
 		{"a header for another kind", []string{plain, plain + ", header: apikey"}, "demo.yaml:6: auth.header is for the kind header"},
-		{"a grant for another kind", []string{plain, plain + ", grant: client_credentials"}, "demo.yaml:6: auth: grant, tokenUrl, authorizeUrl and scopes are for the kind oauth2"},
-		{"OAuth with all that it needs", []string{plain, oauth + "grant: client_credentials, tokenUrl: 'https://{tenantId}.example.com/token'"}, ""},
-		{"OAuth without a grant", []string{plain, oauth + "tokenUrl: https://a.example.com/token"}, `demo.yaml:6: auth.grant: "" is neither`},
-		{"OAuth without an address of tokens", []string{plain, oauth + "grant: client_credentials"}, `demo.yaml:6: auth.tokenUrl: "" is no https address`},
-		{"a login without an address", []string{plain, oauth + "grant: authorization_code, tokenUrl: https://a.example.com/token"}, "demo.yaml:6: auth.authorizeUrl: an https address goes with authorization_code"},
-		{"an address for a login that there is not", []string{plain, oauth + "grant: client_credentials, tokenUrl: https://a.example.com/token, authorizeUrl: https://a.example.com/login"}, "demo.yaml:6: auth.authorizeUrl: an https address goes with authorization_code"},
+		{"a grant for another kind", []string{plain, plain + ", grant: clientCredentials"}, "demo.yaml:6: auth: grant, tokenURL, authorizationURL and scopes are for the kind oauth2"},
+		{"OAuth with all that it needs", []string{plain, oauth + "grant: clientCredentials, tokenURL: 'https://{tenantId}.example.com/token'"}, ""},
+		{"OAuth without a grant", []string{plain, oauth + "tokenURL: https://a.example.com/token"}, `demo.yaml:6: auth.grant: "" is neither`},
+		{"OAuth without an address of tokens", []string{plain, oauth + "grant: clientCredentials"}, `demo.yaml:6: auth.tokenURL: "" is no https address`},
+		{"a login without an address", []string{plain, oauth + "grant: authorizationCode, tokenURL: https://a.example.com/token"}, "demo.yaml:6: auth.authorizationURL: an https address goes with authorizationCode"},
+		{"an address for a login that there is not", []string{plain, oauth + "grant: clientCredentials, tokenURL: https://a.example.com/token, authorizationURL: https://a.example.com/login"}, "demo.yaml:6: auth.authorizationURL: an https address goes with authorizationCode"},
 		{"unknown capability", []string{"[create, update]", "[create, fly]"}, `demo.yaml:7: there is no capability "fly"`},
 		{"capabilities without a catalogue", []string{"groups: []", "groups: [create]"}, "demo.yaml:7: capabilities.groups: capabilities and a catalogue of Group go together"},
 		{"a catalogue without capabilities", group("{name: displayName}", "", ""), "demo.yaml:7: capabilities.groups: capabilities and a catalogue of Group go together"},
@@ -116,7 +116,7 @@ func TestCheckFindsFaults(t *testing.T) {
 		{"a length below nothing", []string{"maxLength: 21", "maxLength: -21"}, "demo.yaml:11: User userName has the maxLength -21"},
 		{"no path", []string{"{name: manager,", "{name: 'a[b'},{name: manager,"}, "demo.yaml:11: User a[b is no SCIM path"},
 		{"no rules", []string{"  rules:\n    - {name: users, from: User, to: User, actions: [create], attributes: [{target: userName, expression: \"[mail]\", match: 1}, {target: active, expression: \"Not([IsSoftDeleted])\"}]}\n", ""}, "demo.yaml:15: app has no rules"},
-		{"an app file of another shape", []string{"settings: {dialect: legacy, rate: 5/s}", "settings: fast"}, "demo.yaml:16: cannot unmarshal"},
+		{"an app file of another shape", []string{"settings: {dialect: legacy, rate: 5/s}", "settings: fast"}, "demo.yaml:16: app.target.settings is no map of keys"},
 		{"action beyond the capabilities", []string{"actions: [create]", "actions: [delete]"}, "demo.yaml:18: rule users has the action delete, which is not among the capabilities"},
 		{"a group that is emptied instead of deleted", append(group("{name: displayName, filterable: true}", "update", `    - {name: groups, from: Group, to: Group, actions: [delete], attributes: [{target: displayName, expression: "[displayName]", match: 1}]}`+"\n"),
 			"rate: 5/s", "rate: 5/s, noGroupDelete: true", "quirks: [", "quirks: [{setting: noGroupDelete, why: None.}, "), ""},
@@ -164,6 +164,51 @@ func TestMistakesAreToldAllAtOnce(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{1, 2, 4, 11, 18}, lines); diff != "" { // an absent title stands at the beginning
 		t.Errorf("lines (-want +got):\n%s\n%v", diff, problems)
+	}
+}
+
+// TestDefaults reads a template's app file for people: in its order, each thing on one line.
+func TestDefaults(t *testing.T) {
+	text := strings.NewReplacer("rate: 5/s}", "rate: 5/s, maxLength: {userName: 21}}", "  rules:\n", "  settings:\n    excludeDefaultAccessRole: true # why\n  rules:\n").Replace(good)
+	tmpl, err := Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := tmpl.Defaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Defaults{
+		Connector:   "scim",
+		Settings:    []Setting{{"dialect", "legacy"}, {"rate", "5/s"}, {"maxLength", "{userName: 21}"}},
+		JobSettings: []Setting{{"excludeDefaultAccessRole", "true"}},
+		Rules: []Rule{{Name: "users", From: identity.User, To: identity.User, Actions: []Capability{CanCreate}, Mappings: []Mapping{
+			{Target: "userName", Expression: "[mail]", Match: 1, Text: `{target: userName, expression: "[mail]", match: 1}`},
+			{Target: "active", Expression: "Not([IsSoftDeleted])", Text: `{target: active, expression: "Not([IsSoftDeleted])"}`},
+		}}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+	if !got.NeedsRole(tmpl) {
+		t.Error("default access is left out, and no role is needed")
+	}
+}
+
+// TestNeedsRole tells when an assignment without an app role gives nobody an account.
+func TestNeedsRole(t *testing.T) {
+	for id, want := range map[string]bool{"scim": false, "litmos-scim": false, "leapsome": true, "salesforce": true} {
+		tmpl, err := Get(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := tmpl.Defaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.NeedsRole(tmpl); got != want {
+			t.Errorf("%s: %v, want %v", id, got, want)
+		}
 	}
 }
 
@@ -242,10 +287,16 @@ func TestListIsSortedAndGetFindsEach(t *testing.T) {
 	}
 }
 
-func TestGetNamesTheTemplatesThereAre(t *testing.T) {
-	_, err := Get("litmos")
-	if !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "litmos-scim") {
-		t.Errorf("Get(litmos): %v; want ErrUnknown with the ids", err)
+func TestGetNamesTheTemplatesThatAreAlike(t *testing.T) {
+	for id, want := range map[string]string{
+		"insite":      `template "insite": no such template; perhaps insite-lms`,
+		"Zscaler ZPA": `template "Zscaler ZPA": no such template; perhaps zscaler-zia or zscaler-zpa`,
+		"leapsom":     `template "leapsom": no such template; perhaps leapsome`,
+		"xxxxxxxxxxx": `template "xxxxxxxxxxx": no such template`,
+	} {
+		if _, err := Get(id); !errors.Is(err, ErrUnknown) || err.Error() != want {
+			t.Errorf("Get(%s): %v\nwant %s", id, err, want)
+		}
 	}
 }
 

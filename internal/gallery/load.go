@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/rollcall-id/rollcall/internal/job"
 )
 
 //go:embed apps/*.yaml unsupported.yaml
@@ -30,8 +32,8 @@ func List() ([]*Template, error) {
 	return slices.Clone(all), err
 }
 
-// Get returns the template with this id, or an error that is ErrUnknown and names the ids there are, or says why there
-// is no template for the application.
+// Get returns the template with this id, or an error that is ErrUnknown and names the ids that are like it, or says why
+// there is no template for the application.
 func Get(id string) (*Template, error) {
 	all, err := builtin()
 	if err != nil {
@@ -53,7 +55,24 @@ func Get(id string) (*Template, error) {
 			return nil, fmt.Errorf("template %q: %w: %s cannot be provisioned to yet. %s", id, ErrUnknown, u.Title, u.Why)
 		}
 	}
-	return nil, fmt.Errorf("template %q: %w; there are %s", id, ErrUnknown, strings.Join(ids, ", "))
+	if like := alike(id, ids); len(like) > 0 {
+		return nil, fmt.Errorf("template %q: %w; perhaps %s", id, ErrUnknown, strings.Join(like, " or "))
+	}
+	return nil, fmt.Errorf("template %q: %w", id, ErrUnknown)
+}
+
+// alike returns the ids that have a word in common with what was asked for, else the nearest one, if any is near.
+func alike(id string, ids []string) (out []string) {
+	words := strings.FieldsFunc(strings.ToLower(id), func(r rune) bool { return r == '-' || r == '_' || r == ' ' })
+	for _, known := range ids {
+		if slices.ContainsFunc(strings.Split(known, "-"), func(w string) bool { return w != "scim" && slices.Contains(words, w) }) {
+			out = append(out, known)
+		}
+	}
+	if near := job.Nearest(strings.ToLower(id), ids); len(out) == 0 && near != "" {
+		out = append(out, near)
+	}
+	return out
 }
 
 // load reads every template file under apps. What is wrong with them is told all at once.

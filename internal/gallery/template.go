@@ -116,15 +116,15 @@ func Fill(address string) (filled string, parts []string) {
 
 // Auth says which credential the application wants.
 type Auth struct {
-	Kinds        []string `yaml:"kinds"`        // of bearer, basic, header, oauth2; the usual one first
-	Label        string   `yaml:"label"`        // what the application calls the credential
-	Help         string   `yaml:"help"`         // where to get it
-	Header       string   `yaml:"header"`       // name of the header, where a kind is header and the name is fixed
-	Grant        string   `yaml:"grant"`        // of oauth2: client_credentials or authorization_code
-	TokenURL     string   `yaml:"tokenUrl"`     // of oauth2: where tokens are issued; parts in braces as in TenantURL
-	AuthorizeURL string   `yaml:"authorizeUrl"` // of oauth2 with authorization_code: where the administrator logs in
-	Scopes       []string `yaml:"scopes"`       // of oauth2
-	LifetimeDays int      `yaml:"lifetimeDays"` // after which it has to be renewed by hand; 0 where none is known
+	Kinds            []string `yaml:"kinds"`            // of bearer, basic, header, oauth2; the usual one first
+	Label            string   `yaml:"label"`            // what the application calls the credential
+	Help             string   `yaml:"help"`             // where to get it
+	Header           string   `yaml:"header"`           // name of the header, where a kind is header and the name is fixed
+	Grant            string   `yaml:"grant"`            // of oauth2: clientCredentials or authorizationCode
+	TokenURL         string   `yaml:"tokenURL"`         // of oauth2: where tokens are issued; parts in braces as in TenantURL
+	AuthorizationURL string   `yaml:"authorizationURL"` // of oauth2 with authorizationCode: where the administrator gives consent
+	Scopes           []string `yaml:"scopes"`           // of oauth2
+	LifetimeDays     int      `yaml:"lifetimeDays"`     // after which it has to be renewed by hand; 0 where none is known
 }
 
 // Capabilities lists what the application's interface can do with each kind of object.
