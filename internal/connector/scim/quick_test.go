@@ -18,7 +18,13 @@ func TestQuickReadsTheUsualAndLeavesTheRest(t *testing.T) {
 		{" {\n\t\"name\" : { \"a\": \"ü\" } , \"list\": [ 1, -20, [], {} ] }\r\n", map[string]any{"name": map[string]any{"a": "ü"}, "list": []any{1.0, -20.0, []any{}, map[string]any{}}}, true},
 		{`"text"`, "text", true},
 		{`123456789012345`, 123456789012345.0, true},
+		{`{"version":"W/\"1\"","a":"\\\/\b\f\n\r\tü"}`, map[string]any{"version": `W/"1"`, "a": "\\/\b\f\n\r\tü"}, true},
 		{`{"a":"\u00e4"}`, nil, false},
+		{`"\x"`, nil, false},
+		{`"\`, nil, false},
+		{"\"\\n\xff\"", nil, false},
+		{"\"\\n\n\"", nil, false},
+		{`"\"`, nil, false},
 		{"{\"a\":\"\xff\"}", nil, false},
 		{"\"a\nb\"", nil, false},
 		{`{"a":1,"a":2}`, nil, false},
@@ -52,7 +58,7 @@ func TestQuickReadsTheUsualAndLeavesTheRest(t *testing.T) {
 
 // FuzzQuick: what quick reads, package json reads the same.
 func FuzzQuick(f *testing.F) {
-	for _, s := range []string{`{"id":"7","n":{"a":[1,"x",true,null]}}`, `[ -1 , {} ]`, `"\u00e4"`, `1.0`, `{"a":1,"a":2}`, "\"\xff\"", `01`, ` 1 x`} {
+	for _, s := range []string{`{"id":"7","n":{"a":[1,"x",true,null]}}`, `[ -1 , {} ]`, `"\u00e4"`, `"\"\\\n"`, `1.0`, `{"a":1,"a":2}`, "\"\xff\"", `01`, ` 1 x`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
