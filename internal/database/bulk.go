@@ -65,8 +65,9 @@ func number(s string) string {
 type Fixed struct{ Before, After []any }
 
 // ExecBulk runs b for rows inside a transaction. args appends the values of one row. Rows of one piece take effect
-// together, pieces in order; rows whose keys are equal never share a piece, so that the later one wins (PostgreSQL
-// refuses to upsert a row twice in one statement). It returns how many rows were affected.
+// together, pieces in order. Rows whose keys are equal must stand next to each other, which any order by their keys sees
+// to; they never share a piece, so that the later one wins (PostgreSQL refuses to upsert a row twice in one statement). It
+// returns how many rows were affected.
 func ExecBulk[T any, K comparable](
 	ctx context.Context, db *DB, tx *sql.Tx, b *Bulk, fixed Fixed, rows []T, key func(*T) K, args func([]any, *T) []any,
 ) (affected int64, err error) {
@@ -166,21 +167,20 @@ func Query(ctx context.Context, q Querier, text string, args []any, scan func(*s
 // Itself appends a value as it is: the args of a bulk statement over single values.
 func Itself[T any](dst []any, v *T) []any { return append(dst, *v) }
 
-// distinct cuts rows into parts without equal keys.
+// distinct cuts rows into parts in which no two that stand next to each other have equal keys.
 func distinct[T any, K comparable](rows []T, key func(*T) K) iter.Seq[[]T] {
 	return func(yield func([]T) bool) {
-		seen := make(map[K]struct{}, len(rows))
 		from := 0
+		var last K
 		for i := range rows {
 			k := key(&rows[i])
-			if _, twice := seen[k]; twice {
+			if i > from && k == last {
 				if !yield(rows[from:i]) {
 					return
 				}
-				clear(seen)
 				from = i
 			}
-			seen[k] = struct{}{}
+			last = k
 		}
 		yield(rows[from:])
 	}

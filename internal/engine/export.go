@@ -143,7 +143,7 @@ func (c *cycle) keepsAny(ctx context.Context) (bool, error) {
 // found by the next one at the latest.
 func (x *exporter) sweep(ctx context.Context, until time.Time) (sent int, err error) {
 	var workers, committer sync.WaitGroup
-	x.jobs, x.results, x.marks = make(chan *item, x.caps.Concurrency), make(chan *result, 2*x.caps.Concurrency), make(chan mark)
+	x.jobs, x.results, x.marks = make(chan *item, x.caps.Concurrency), make(chan *result, commitItems), make(chan mark) // room, so that calls go on while results are stored
 	for range x.caps.Concurrency {
 		workers.Go(func() {
 			for it := range x.jobs {

@@ -90,15 +90,26 @@ func byRule(keys []store.ObjectKey) iter.Seq2[string, []string] {
 	}
 }
 
-// ordered returns rows in order, leaving the caller's as they are; a nil order keeps them.
+// ordered returns rows in order, leaving the caller's as they are; a nil order keeps them. It sorts places of rows, since
+// rows are large, and comparing copies of them would put two on the heap each time.
 func ordered[T any](rows []T, order func(a, b *T) int) []T {
-	byValue := func(a, b T) int { return order(&a, &b) }
-	if order == nil || slices.IsSortedFunc(rows, byValue) {
+	sorted := order == nil
+	for i := 1; !sorted && i < len(rows) && order(&rows[i-1], &rows[i]) <= 0; i++ {
+		sorted = i == len(rows)-1
+	}
+	if sorted || len(rows) < 2 {
 		return rows
 	}
-	rows = slices.Clone(rows)
-	slices.SortStableFunc(rows, byValue)
-	return rows
+	at := make([]int32, len(rows))
+	for i := range at {
+		at[i] = int32(i)
+	}
+	slices.SortStableFunc(at, func(a, b int32) int { return order(&rows[a], &rows[b]) })
+	out := make([]T, len(rows))
+	for i, place := range at {
+		out[i] = rows[place]
+	}
+	return out
 }
 
 // The statements of a batch. Where a row begins with the job or the cycle, its number is the first value of every row.
@@ -190,15 +201,11 @@ func (s *Store) writeCycle(w *writer, job int64, b *store.Batch) (err error) {
 	if err := w.tx.QueryRowContext(ctx, `SELECT num FROM cycles WHERE id = $1 AND job = $2`, b.CycleID, job).Scan(&cycle); err != nil {
 		return fmt.Errorf("cycle %s: %w: it must be stored before or with its work", b.CycleID, notFound(err))
 	}
-	codes := stageCodes()
-	put(w, "work", upsertWork, nil, b.Work,
-		func(i *store.WorkItem) store.ObjectKey { return i.ObjectKey },
-		func(x, y *store.WorkItem) int { return compareKeys(&x.ObjectKey, &y.ObjectKey) },
-		func(dst []any, i *store.WorkItem) []any {
-			return append(dst, cycle, i.Rule, i.Anchor, codes[i.Stage], int64(i.Pass), int64(i.Depth), i.Parent, i.Action, i.Target, database.Blob(i.Doc))
-		})
+	s.putWork(w, cycle, b)
 	for rule, anchors := range byRule(b.Done) {
-		putEach(w, "finished work", deleteWork, []any{cycle, rule}, anchors)
+		if rest := s.takeOut(w, cycle, rule, anchors); len(rest) > 0 {
+			putEach(w, "finished work", deleteWork, []any{cycle, rule}, rest)
+		}
 	}
 	if b.DropIndex && w.err == nil {
 		if _, err := w.tx.ExecContext(ctx, `DELETE FROM cycle_index WHERE cycle = $1`, cycle); err != nil {
@@ -223,6 +230,32 @@ func (s *Store) writeCycle(w *writer, job int64, b *store.Batch) (err error) {
 			return append(dst, cycle, f.Rule, f.Anchor, database.Blob(f.Doc))
 		})
 	return w.err
+}
+
+// putWork inserts or replaces items of the work list, those that come after all others of their rule as sheaves.
+func (s *Store) putWork(w *writer, cycle int64, b *store.Batch) {
+	items := ordered(b.Work, func(x, y *store.WorkItem) int { return compareKeys(&x.ObjectKey, &y.ObjectKey) })
+	codes := stageCodes()
+	for len(items) > 0 && w.err == nil {
+		n := slices.IndexFunc(items, func(i store.WorkItem) bool { return i.Rule != items[0].Rule })
+		if n < 0 {
+			n = len(items)
+		}
+		ofRule := items[:n]
+		items = items[n:]
+		if len(b.Done) == 0 && s.isAppended(w, cycle, ofRule) {
+			bind(w, cycle, ofRule)
+			continue
+		}
+		anchors := make([]string, len(ofRule))
+		for i := range ofRule {
+			anchors[i] = ofRule[i].Anchor
+		}
+		s.takeOut(w, cycle, ofRule[0].Rule, anchors)
+		put(w, "work", upsertWork, nil, ofRule, func(i *store.WorkItem) store.ObjectKey { return i.ObjectKey }, nil, func(dst []any, i *store.WorkItem) []any {
+			return append(dst, cycle, i.Rule, i.Anchor, codes[i.Stage], int64(i.Pass), int64(i.Depth), i.Parent, i.Action, i.Target, database.Blob(i.Doc))
+		})
+	}
 }
 
 // writeState writes what outlives the cycle.

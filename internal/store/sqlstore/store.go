@@ -13,7 +13,10 @@ import (
 )
 
 // Store keeps the state of jobs in a database. It is safe for concurrent use.
-type Store struct{ db *database.DB }
+type Store struct {
+	db      *database.DB
+	sheaves sheafSet
+}
 
 // Each role that Store plays.
 var (

@@ -25,8 +25,10 @@ DELETE FROM job_unresolved WHERE job = $1 AND (kind, ref, rule, anchor, attr) IN
 	dropEscrows = `DELETE FROM job_escrows WHERE job = $1 AND (rule, anchor) IN (SELECT rule, anchor FROM job_escrows WHERE job = $1 LIMIT $2)`
 	dropStaged  = `DELETE FROM job_staged WHERE job = $1 AND (rule, anchor) IN (SELECT rule, anchor FROM job_staged WHERE job = $1 LIMIT $2)`
 
-	dropWork  = `DELETE FROM cycle_work WHERE cycle = $1 AND (rule, anchor) IN (SELECT rule, anchor FROM cycle_work WHERE cycle = $1 LIMIT $2)`
-	dropIndex = `
+	dropWork    = `DELETE FROM cycle_work WHERE cycle = $1 AND (rule, anchor) IN (SELECT rule, anchor FROM cycle_work WHERE cycle = $1 LIMIT $2)`
+	dropSheaves = `DELETE FROM cycle_sheaves WHERE num IN (SELECT num FROM cycle_sheaves WHERE cycle = $1 LIMIT $2)`
+	dropPlaces  = `DELETE FROM cycle_places WHERE num IN (SELECT num FROM cycle_places WHERE cycle = $1 LIMIT $2)`
+	dropIndex   = `
 DELETE FROM cycle_index WHERE cycle = $1 AND (kind, attr, value, anchor) IN
 	(SELECT kind, attr, value, anchor FROM cycle_index WHERE cycle = $1 LIMIT $2)`
 	dropFound = `DELETE FROM cycle_found WHERE cycle = $1 AND (rule, anchor) IN (SELECT rule, anchor FROM cycle_found WHERE cycle = $1 LIMIT $2)`
@@ -72,7 +74,10 @@ func (s *Store) sweepJob(ctx context.Context, job int64) error {
 
 // clearCycle removes the work list, the match index and the accounts found of the cycle with this number.
 func (s *Store) clearCycle(ctx context.Context, cycle int64) error {
-	for _, t := range []struct{ name, drop string }{{"cycle_work", dropWork}, {"cycle_index", dropIndex}, {"cycle_found", dropFound}} {
+	s.sheaves.forget(cycle)
+	for _, t := range []struct{ name, drop string }{
+		{"cycle_work", dropWork}, {"cycle_sheaves", dropSheaves}, {"cycle_places", dropPlaces}, {"cycle_index", dropIndex}, {"cycle_found", dropFound},
+	} {
 		all, err := s.clearTable(ctx, t.name, cycle)
 		if err == nil && !all {
 			_, err = s.deletePieces(ctx, t.drop, cycle)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rollcall-id/rollcall/internal/database"
@@ -96,6 +97,7 @@ func (s *Store) Settle(ctx context.Context, site string, ticket int64, answered 
 				return err
 			}
 		}
+		answered = slices.SortedFunc(slices.Values(answered), time.Time.Compare)
 		_, err = database.ExecBulk(ctx, s.db, tx, insertAnswered, database.Fixed{}, answered,
 			func(t *time.Time) int64 { return t.UnixMicro() },
 			func(dst []any, t *time.Time) []any { return append(dst, site, t.UnixMicro()+length, ticket, length) })

@@ -17,9 +17,9 @@ import (
 
 const selectWork = `
 SELECT rule, anchor, stage, pass, depth, parent, action, target, doc FROM cycle_work
-WHERE cycle = (SELECT num FROM cycles WHERE id = `
+WHERE cycle = `
 
-const workAt = selectWork + `$1) AND stage = $2 AND (pass, depth, rule, anchor) > ($3, $4, $5, $6)
+const workAt = selectWork + `$1 AND stage = $2 AND (pass, depth, rule, anchor) > ($3, $4, $5, $6)
 ORDER BY pass, depth, rule, anchor LIMIT $7`
 
 // stageCodes is the stored form of stages: numbers that stay when a stage is added between two others.
@@ -41,24 +41,38 @@ func (s *Store) WorkAt(ctx context.Context, cycleID string, stages []store.Stage
 	if after == nil {
 		after = &store.Position{Pass: math.MinInt32}
 	}
-	codes := stageCodes()
+	cycle, err := s.cycleNum(ctx, s.db.Read(), cycleID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
 	items := make([]store.WorkItem, 0, limit)
 	for _, stage := range stages { // the index in export order is one of each stage
-		args := []any{cycleID, codes[stage], int64(after.Pass), int64(after.Depth), after.Rule, after.Anchor, limit}
-		err := database.Query(ctx, s.db.Read(), workAt, args, func(rows *sql.Rows) error {
-			items = append(items, store.WorkItem{})
-			return scanWork(rows, &items[len(items)-1])
-		})
-		if err != nil {
+		if items, err = s.appendWork(ctx, items, cycle, stage, after, limit); err != nil {
 			return nil, fmt.Errorf("work of cycle %s: %w", cycleID, err)
 		}
 	}
-	if len(stages) > 1 {
-		slices.SortFunc(items, func(x, y store.WorkItem) int {
-			return cmp.Or(cmp.Compare(x.Pass, y.Pass), cmp.Compare(x.Depth, y.Depth), compareKeys(&x.ObjectKey, &y.ObjectKey))
-		})
-	}
+	slices.SortStableFunc(items, compareWork)
+	items = slices.CompactFunc(items, func(x, y store.WorkItem) bool { return x.ObjectKey == y.ObjectKey })
 	return items[:min(limit, len(items))], nil
+}
+
+// appendWork appends the first items of a stage after a position: limit of them, or more. An item that becomes a row while
+// this looks at both is found twice, first the row.
+func (s *Store) appendWork(ctx context.Context, items []store.WorkItem, cycle int64, stage store.Stage, after *store.Position, limit int) ([]store.WorkItem, error) {
+	bound, err := s.sheavesAt(ctx, cycle, stage, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	codes := stageCodes()
+	args := []any{cycle, codes[stage], int64(after.Pass), int64(after.Depth), after.Rule, after.Anchor, limit}
+	err = database.Query(ctx, s.db.Read(), workAt, args, func(rows *sql.Rows) error {
+		items = append(items, store.WorkItem{})
+		return scanWork(rows, &items[len(items)-1])
+	})
+	return append(items, bound...), err
 }
 
 func scanWork(row scanner, i *store.WorkItem) error {
@@ -70,19 +84,44 @@ func scanWork(row scanner, i *store.WorkItem) error {
 	return err
 }
 
-var workByAnchor = database.NewBulk(selectWork + `?) AND rule = ? AND anchor IN ({?})`)
+var workByAnchor = database.NewBulk(selectWork + `? AND rule = ? AND anchor IN ({?})`)
 
 // WorkByAnchor returns those items of a rule that exist, by anchor.
 func (s *Store) WorkByAnchor(ctx context.Context, cycleID, rule string, anchors []string) (map[string]store.WorkItem, error) {
 	found := make(map[string]store.WorkItem, len(anchors))
-	err := s.byKeys(ctx, workByAnchor, []any{cycleID, rule}, anchors, func(rows *sql.Rows) error {
+	cycle, err := s.cycleNum(ctx, s.db.Read(), cycleID)
+	if errors.Is(err, store.ErrNotFound) {
+		return found, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	wrong := func(err error) (map[string]store.WorkItem, error) {
+		return nil, fmt.Errorf("work of rule %s of cycle %s: %w", rule, cycleID, err)
+	}
+	sorted := slices.Clone(anchors)
+	slices.Sort(sorted)
+	bound, places, err := s.inSheaves(ctx, s.db.Read(), cycle, rule, sorted)
+	if err != nil {
+		return wrong(err)
+	}
+	if len(bound) > 0 {
+		items, err := s.itemsAt(ctx, cycle, places, func(_ *place, anchor string) bool { _, ok := bound[anchor]; return ok })
+		if err != nil {
+			return wrong(err)
+		}
+		for _, i := range items {
+			found[i.Anchor] = i
+		}
+	}
+	err = s.byKeys(ctx, workByAnchor, []any{cycle, rule}, anchors, func(rows *sql.Rows) error {
 		var i store.WorkItem
 		err := scanWork(rows, &i)
 		found[i.Anchor] = i
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("work of rule %s of cycle %s: %w", rule, cycleID, err)
+		return wrong(err)
 	}
 	return found, nil
 }
@@ -90,22 +129,38 @@ func (s *Store) WorkByAnchor(ctx context.Context, cycleID, rule string, anchors 
 // CountWork counts the items of a cycle by pass, rule, action and stage, in that order.
 func (s *Store) CountWork(ctx context.Context, cycleID string) ([]store.WorkCount, error) {
 	const text = `
-SELECT rule, pass, action, stage, count(*) FROM cycle_work WHERE cycle = (SELECT num FROM cycles WHERE id = $1)
-GROUP BY pass, rule, action, stage ORDER BY pass, rule, action, stage`
-	var counts []store.WorkCount
-	err := database.Query(ctx, s.db.Read(), text, []any{cycleID}, func(rows *sql.Rows) error {
-		var c store.WorkCount
-		var code int64
-		err := rows.Scan(&c.Rule, &c.Pass, &c.Action, &code, &c.N)
-		if err == nil {
-			c.Stage, err = stageOf(code)
-		}
-		counts = append(counts, c)
-		return err
-	})
+SELECT rule, pass, action, stage, count(*) FROM cycle_work WHERE cycle = $1 GROUP BY pass, rule, action, stage`
+	cycle, err := s.cycleNum(ctx, s.db.Read(), cycleID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	sorts := map[store.WorkCount]int64{} // by what they have in common
+	if err == nil {
+		err = s.countSheaves(ctx, cycle, sorts)
+	}
+	if err == nil {
+		err = database.Query(ctx, s.db.Read(), text, []any{cycle}, func(rows *sql.Rows) error {
+			var c store.WorkCount
+			var code, n int64
+			err := rows.Scan(&c.Rule, &c.Pass, &c.Action, &code, &n)
+			if err == nil {
+				c.Stage, err = stageOf(code)
+			}
+			sorts[c] += n
+			return err
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("count the work of cycle %s: %w", cycleID, err)
 	}
+	counts := make([]store.WorkCount, 0, len(sorts))
+	for c, n := range sorts {
+		c.N = n
+		counts = append(counts, c)
+	}
+	slices.SortFunc(counts, func(x, y store.WorkCount) int {
+		return cmp.Or(cmp.Compare(x.Pass, y.Pass), cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.Action, y.Action), cmp.Compare(x.Stage, y.Stage))
+	})
 	return counts, nil
 }
 
