@@ -214,6 +214,20 @@ func (c *cycle) referring(ctx context.Context, r *rule, anchors []string, replac
 // reassert lets the memberships of those wait whose account is enabled: the target may have dropped them while it was
 // disabled (engine.R88). They heal like any that were never written, in this cycle or, if it fails, in the next.
 func (c *cycle) reassert(ctx context.Context, rules map[string]*rule, items []store.WorkItem, batch *store.Batch) error {
+	rows, err := c.dropped(ctx, rules, items)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	batch.Unresolved = append(batch.Unresolved, rows...)
+	c.waiting = true
+	if c.dry { // nobody reads what a plan writes
+		c.reopened = append(c.reopened, rows...)
+	}
+	return nil
+}
+
+// dropped are the memberships, as references that wait, of those among the items whose account is enabled.
+func (c *cycle) dropped(ctx context.Context, rules map[string]*rule, items []store.WorkItem) ([]store.Unresolved, error) {
 	var enabled []identity.Ref
 	for _, w := range items {
 		if w.Action == string(plan.Enable) {
@@ -221,21 +235,17 @@ func (c *cycle) reassert(ctx context.Context, rules map[string]*rule, items []st
 		}
 	}
 	if len(enabled) == 0 {
-		return nil
+		return nil, nil
 	}
 	members, err := c.Store.Memberships(ctx, c.subject.Job.ID, enabled)
 	if err != nil {
-		return fmt.Errorf("job %s: read memberships of accounts that are enabled: %w", c.subject.Job.Name, err)
+		return nil, fmt.Errorf("job %s: read memberships of accounts that are enabled: %w", c.subject.Job.Name, err)
 	}
-	for _, m := range members {
-		u := store.Unresolved{Owner: m.Owner, Attr: m.Attr, Ref: m.Ref}
-		batch.Unresolved = append(batch.Unresolved, u)
-		c.waiting = true
-		if c.dry { // nobody reads what a plan writes
-			c.reopened = append(c.reopened, u)
-		}
+	rows := make([]store.Unresolved, len(members))
+	for i, m := range members {
+		rows[i] = store.Unresolved{Owner: m.Owner, Attr: m.Attr, Ref: m.Ref}
 	}
-	return nil
+	return rows, nil
 }
 
 // unresolvedOf returns the references of an object that wait for their referent.

@@ -210,6 +210,10 @@ func (c *cycle) settleUndone(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	byName := map[string]*rule{}
+	for _, r := range c.rules {
+		byName[r.def.Name] = r
+	}
 	var after *store.Position
 	for {
 		items, err := c.work.WorkAt(ctx, c.row.ID, []store.Stage{store.ToSettle}, after, blockSize)
@@ -227,8 +231,18 @@ func (c *cycle) settleUndone(ctx context.Context) error {
 				return err
 			}
 		}
+		waiting, err := c.dropped(ctx, byName, batch.Work)
+		if err != nil {
+			return err
+		}
+		batch.Unresolved = waiting
 		if err := c.commit(ctx, batch); err != nil {
 			return err
+		}
+		for chunk := range slices.Chunk(waiting, blockSize) { // engine.R88; no other references that wait are an undo's business
+			if err := c.healChunk(ctx, chunk); err != nil {
+				return err
+			}
 		}
 	}
 }

@@ -216,6 +216,29 @@ func TestUndoOfDisablesAndEnables(t *testing.T) { // design D5
 	w.steady()
 }
 
+// TestUndoOfADisableSendsMembershipsAgain: the application dropped them with the account that was disabled.
+func TestUndoOfADisableSendsMembershipsAgain(t *testing.T) { // engine.R88, design D5
+	w := newWorld(t, setup{})
+	w.crew()
+	w.source.Put(group("idle", "deputy"))
+	w.run()
+	w.source.Put(disabled(user("worker", "manager", "deputy")))
+	bad := w.run()
+	want(t, bad, store.Counts{Disabled: 1, Unchanged: bad.Counts.Unchanged})
+	w.teamIs("boss", "deputy")
+	rep := w.undo(bad)
+	if diff := cmp.Diff([]string{"boss", "deputy", "worker"}, w.members("team")); diff != "" {
+		t.Errorf("members (- want, + got):\n%s", diff)
+	}
+	if rep.Counts.Enabled != 1 || rep.Counts.Updated != 1 {
+		t.Errorf("counts %+v", rep.Counts)
+	}
+	w.source.Put(user("worker", "manager", "deputy"))
+	w.start()
+	w.run()
+	w.steady()
+}
+
 func TestUndoOfDeletions(t *testing.T) { // design D5
 	w := newWorld(t, setup{})
 	w.source.Put(user("ann", "title", "Clerk", "manager", "bob"), user("bob"), user("cid", "manager", "ann"), group("g", "ann", "bob"), group("h", "ann"), group("i", "bob"))
