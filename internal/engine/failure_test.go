@@ -303,6 +303,40 @@ func TestRowsThatCannotBeRead(t *testing.T) { // design 6.2, D6
 	}
 }
 
+// keylessFeed is such a source that tells changes.
+type keylessFeed struct{ *memory.System }
+
+func (k keylessFeed) Read(ctx context.Context, req connector.ReadRequest) iter.Seq2[connector.Item, error] {
+	return keyless{k.System}.Read(ctx, req)
+}
+
+// TestARowWithoutAKeyIsReadAgain: a source that tells changes does not name it again, so everything is.
+func TestARowWithoutAKeyIsReadAgain(t *testing.T) { // engine.R19, I7
+	for _, old := range []bool{false, true} {
+		w := newWorld(t, setup{feed: true, loose: true, rules: usersOnly(nil)})
+		w.source.Put(user("ann"))
+		if old { // in a cycle that has to read everything because the mark is too old
+			w.run()
+			w.source.Forget()
+		}
+		w.source.Put(user("nokey"))
+		sub := w.subject()
+		sub.Source = keylessFeed{w.source}
+		for range 2 {
+			rep, err := w.engine().Run(t.Context(), sub, engine.Options{Manual: true})
+			if err != nil || rep.Counts.Failed != 1 || w.active("nokey") {
+				t.Fatalf("mark too old %v: %+v, %v", old, rep.Counts, err)
+			}
+			sub.Job = w.job()
+		}
+		w.run() // it can be read now
+		if !w.active("nokey") {
+			t.Errorf("mark too old %v: nobody has looked at it again", old)
+		}
+		w.steady()
+	}
+}
+
 func TestTargetThatGoesDown(t *testing.T) {
 	for _, from := range []connector.Operation{connector.OpCreate, connector.OpFind, connector.OpGet} {
 		t.Run(string(from), func(t *testing.T) {

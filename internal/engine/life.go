@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/health"
 	"github.com/rollcall-id/rollcall/internal/plan"
 	"github.com/rollcall-id/rollcall/internal/store"
@@ -246,9 +247,9 @@ func (c *cycle) ended(j *store.Job, end health.Ending, now time.Time) {
 	if j.Version != c.row.Version || j.Asked != c.asked {
 		return // a save or a restart under this cycle has asked for an initial one, which is another (engine.R10, R21)
 	}
-	j.Watermark = c.row.Watermark
-	if c.row.Type == store.Initial {
-		j.InitialDue = false
+	if !c.somebodyUnread() {
+		j.Watermark = c.row.Watermark
+		j.InitialDue = j.InitialDue && c.row.Type != store.Initial
 	}
 	switch {
 	case v.Prune:
@@ -259,6 +260,20 @@ func (c *cycle) ended(j *store.Job, end health.Ending, now time.Time) {
 		j.ResetDue &^= afterCycle
 		j.AskInitial()
 	}
+}
+
+// somebodyUnread tells whether a full read had a row without a key in it. A source that only tells changes will not name
+// whom it was about again, so everything is read once more.
+func (c *cycle) somebodyUnread() bool {
+	if _, feed := c.subject.Source.(connector.Feed); !feed {
+		return false
+	}
+	for _, r := range c.readings {
+		if r.Incomplete {
+			return true
+		}
+	}
+	return false
 }
 
 // NextCycle says when the next cycle of a job is due (engine section 14), given its newest cycles, newest first, and its

@@ -177,6 +177,24 @@ func TestAnInitialCycleIsNotQuarantinedByCounting(t *testing.T) {
 	}
 }
 
+// TestAFullReadOfAnOldMarkIsNoInitialCycle: so many failures put the job in quarantine, as in any cycle but an initial one
+// (engine.R16, R19 and the table in section 3.3).
+func TestAFullReadOfAnOldMarkIsNoInitialCycle(t *testing.T) {
+	w := newWorld(t, setup{feed: true, noPredict: true, rules: usersOnly(nil), settings: tight})
+	w.good(0, 2)
+	w.run()
+	w.source.Forget()
+	w.bad(2, 9)
+	w.refusing(false)
+	rep := w.run()
+	if j := w.job(); rep.Cycle.Type != store.Incremental || rep.Quarantine == nil || j.Pruned || j.Paused || len(w.escrows()) != 7 || j.InitialDue {
+		t.Errorf("%s cycle, quarantine %v, job %+v", rep.Cycle.Type, rep.Quarantine, j)
+	}
+	w.fail(nil, nil)
+	w.run()
+	w.steady()
+}
+
 // TestQuarantineOverFourWeeks follows a job whose target is gone: it is tried less and less, then disabled
 // (engine.R12, R111, R113, R114), and the interval is back as soon as a cycle succeeds (R112).
 func TestQuarantineOverFourWeeks(t *testing.T) {

@@ -56,7 +56,6 @@ func (c *cycle) read(ctx context.Context) error {
 			}
 			if connector.KindOf(err) == connector.KindNotFound { // the mark is too old: everything is read
 				c.warn("the source cannot say what changed since the last cycle; everything was read")
-				c.row.Type = store.Initial
 				err = c.readAll(ctx, r, retry)
 			}
 		} else {

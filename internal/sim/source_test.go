@@ -34,7 +34,7 @@ func (r reader) Read(ctx context.Context, req connector.ReadRequest) iter.Seq2[c
 		w.model.Read(kindOf(req.Kind), true)
 		w.noteLocked("source: all of %s is read", req.Kind)
 		fault := r.p.script.source
-		if w.feed && (fault == sourceShort || fault == sourceHalved || fault == sourceEmpty || fault == sourceNameless) {
+		if w.feed && (fault == sourceShort || fault == sourceHalved || fault == sourceEmpty) {
 			fault = "" // what a full read does not deliver, a source that only tells changes afterwards never will
 		}
 		n := len(w.source.Objects(req.Kind))
