@@ -22,6 +22,7 @@ type sandboxOptions struct {
 	Strict   bool
 	Domain   string
 	NoBodies bool
+	Quirks   []string
 	Fields   []string
 	JobRoles []string
 }
@@ -36,8 +37,13 @@ func newSandboxCommand(c *cli) *cobra.Command {
 The first line on standard output is its base URL, as a job's target takes it; nothing follows. It starts empty, keeps
 everything in memory, and ends on SIGINT or SIGTERM. From the same machine and without a token, the root of its host
 answers to GET /_sandbox/requests, GET /_sandbox/state, GET /_sandbox/signin?userName=, POST /_sandbox/fault and
-POST /_sandbox/reset. leapsome answers at /api/scim, too, where PATCH is that of RFC 7644.`,
+POST /_sandbox/reset. leapsome answers at /api/scim, too, where PATCH is that of RFC 7644.
+
+scim takes --quirks, which add up: ` + strings.Join(sandbox.QuirkNames(), ", ") + `. etag wants
+If-Match with every change, put-only has no PATCH, bulk and cursor offer what they say, and the others behave like the
+application of that name. docs/sandboxes.md says what each sandbox refuses, and what it assumes.`,
 		Example: `  rollcall sandbox scim --addr 127.0.0.1:8410 --token secret
+  rollcall sandbox scim --token secret --quirks slack,bulk
   rollcall sandbox litmos-scim --rate none --latency 20ms
   rollcall sandbox litmos-api --token KEY --custom-field 'Cost centre' --custom-field Department:required`,
 		GroupID: groupTry,
@@ -53,6 +59,8 @@ POST /_sandbox/reset. leapsome answers at /api/scim, too, where PATCH is that of
 	f.DurationVar(&o.Latency, "latency", 0, "`TIME` added to every answer, for instance 20ms")
 	f.BoolVar(&o.Strict, "strict", false, "refuse what the standard does not allow although well-known clients send it")
 	f.StringVar(&o.Domain, "domain", "", "mail `DOMAIN` that addresses must have, or several with commas; any when left out")
+	f.StringSliceVar(&o.Quirks, "quirks", nil,
+		"`NAMES`, with commas, of ways in which well-known applications depart from the standard, scim only")
 	f.StringArrayVar(&o.Fields, "custom-field", nil,
 		"`NAME` of an advanced custom field of the site, litmos-api only, mandatory with :required behind it; may be repeated")
 	f.StringArrayVar(&o.JobRoles, "job-role", nil, "`NAME` of a job role of the site, litmos-api only; may be repeated")
@@ -69,7 +77,7 @@ func runSandbox(ctx context.Context, c *cli, name string, o sandboxOptions) erro
 		return usagef("--latency: %v is less than nothing", o.Latency)
 	}
 	s, err := sandbox.New(name, sandbox.Config{Token: o.Token, Rate: rate, Latency: o.Latency, Strict: o.Strict, Domain: o.Domain,
-		NoBodies: o.NoBodies, CustomFields: o.Fields, JobRoles: o.JobRoles,
+		NoBodies: o.NoBodies, Quirks: o.Quirks, CustomFields: o.Fields, JobRoles: o.JobRoles,
 		Now: time.Now, Logger: c.logger()}) // its window of 60 s needs a clock that moves
 	if err != nil {
 		return &exitError{exitUsage, err}

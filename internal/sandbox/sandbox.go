@@ -31,6 +31,8 @@ type Config struct {
 	// Domain restricts mail addresses, in user names too, to one domain or several, separated by commas.
 	// Empty: any.
 	Domain string
+	// Quirks names ways in which well-known applications depart from the RFCs, scim only; QuirkNames lists them.
+	Quirks []string
 	// CustomFields are the advanced custom fields of the site, litmos-api only; ":required" behind a name makes it
 	// mandatory.
 	CustomFields []string
@@ -63,6 +65,14 @@ func (c Config) withDefaults() Config {
 func (c Config) check(name string) error {
 	if name != litmosAPIName && len(c.CustomFields)+len(c.JobRoles) > 0 {
 		return fmt.Errorf("sandbox %s has no custom fields and no job roles of a site; %s has", name, litmosAPIName)
+	}
+	if name != genericName && len(c.Quirks) > 0 {
+		return fmt.Errorf("sandbox %s takes no quirks; %s does", name, genericName)
+	}
+	for _, quirk := range c.Quirks {
+		if quirks()[quirk] == nil {
+			return fmt.Errorf("no quirk named %q; there are %s", quirk, strings.Join(QuirkNames(), ", "))
+		}
 	}
 	for i, field := range litmosCustomFields(c.CustomFields) {
 		if field.name == "" || slices.ContainsFunc(litmosCustomFields(c.CustomFields[:i]), field.sameName) {
@@ -112,7 +122,7 @@ type traits struct {
 // emulations is the table of what can be emulated.
 func emulations() map[string]func(Config) (application, traits) {
 	return map[string]func(Config) (application, traits){
-		"scim":        newGenericSCIM,
+		genericName:   newGenericSCIM,
 		"litmos-scim": newLitmosSCIM,
 		litmosAPIName: newLitmosAPI,
 		"leapsome":    newLeapsome,

@@ -29,44 +29,63 @@ func newSCIMApp(cfg Config, base string, facts scimFacts) *scimApp {
 	if cfg.Strict {
 		facts.user, facts.group = facts.user.AsStrict(), facts.group.AsStrict()
 	}
-	return &scimApp{cfg: cfg, facts: facts, base: base, token: sha256.Sum256([]byte(cfg.Token)), domains: cfg.domains(),
+	a := &scimApp{cfg: cfg, facts: facts, base: base, token: sha256.Sum256([]byte(cfg.Token)), domains: cfg.domains(),
 		store: newSCIMStore()}
+	a.seed()
+	return a
+}
+
+// seed makes the groups that are there from the beginning.
+func (a *scimApp) seed() {
+	a.store.mu.Lock()
+	defer a.store.mu.Unlock()
+	c := &call{app: a, kind: &a.store.groups, def: a.facts.group}
+	for _, name := range a.facts.groups {
+		if _, err := c.insert(map[string]any{"schemas": []any{scim.GroupURN}, "displayName": name}, nil); err != nil {
+			a.cfg.Logger.Error("group not made", "group", name, "error", err)
+		}
+	}
 }
 
 // newGenericSCIM is a SCIM service as the RFCs describe it; unless strict it takes what the reference service
 // sends besides.
 func newGenericSCIM(cfg Config) (application, traits) {
-	const base = "/scim/v2"
-	app := newSCIMApp(cfg, base, scimFacts{
+	facts := scimFacts{
 		user: scim.UserDefinition(), group: scim.GroupDefinition(),
 		documentation: "https://www.rfc-editor.org/rfc/rfc7644",
-	})
-	return app, traits{basePath: base, rateStatus: http.StatusTooManyRequests, retryAfter: true}
+	}
+	t := traits{basePath: "/scim/v2", rateStatus: http.StatusTooManyRequests, retryAfter: true}
+	for _, name := range cfg.Quirks {
+		quirks()[name](&facts, &t)
+	}
+	return newSCIMApp(cfg, t.basePath, facts), t
 }
 
-func (a *scimApp) reset() { a.store.reset() }
+func (a *scimApp) reset() {
+	a.store.reset()
+	a.seed()
+}
 
 func (a *scimApp) refuse(w http.ResponseWriter, status int, detail string) {
-	a.answerError(w, &scim.Error{Status: status, Detail: detail})
+	a.answerError(nil, w, &scim.Error{Status: status, Detail: detail})
 }
 
-func (a *scimApp) answerError(w http.ResponseWriter, err error) {
-	e := a.refusal(err)
-	answerJSON(w, e.Status, e)
-}
-
-// refusal gives an error as the service puts it.
-func (a *scimApp) refusal(err error) *scim.Error {
+// answerError answers with an error as the service puts it; c is nil for requests that never came to it.
+func (a *scimApp) answerError(c *call, w http.ResponseWriter, err error) {
 	var e *scim.Error
 	if !errors.As(err, &e) {
 		e = scim.NewError(http.StatusInternalServerError, "", "the sandbox cannot answer: %v", err)
 	}
 	for _, rule := range a.facts.rules {
 		if rule.refusal != nil {
-			rule.refusal(e)
+			rule.refusal(c, e)
 		}
 	}
-	return e
+	if a.facts.bareErrors {
+		answerJSON(w, e.Status, map[string]any{"schemas": []string{scim.ErrorURN}, "detail": e.Detail, "status": e.Status})
+		return
+	}
+	answerJSON(w, e.Status, e)
 }
 
 func answerJSON(w http.ResponseWriter, status int, v any) {
@@ -95,7 +114,7 @@ type call struct {
 func (a *scimApp) serve(w http.ResponseWriter, r *http.Request, below string, body []byte) {
 	c := &call{app: a, w: w, r: r, body: body}
 	if err := c.route(below); err != nil {
-		a.answerError(w, err)
+		a.answerError(c, w, err)
 	}
 }
 
@@ -112,8 +131,11 @@ const (
 )
 
 func (c *call) route(below string) error {
-	if err := c.authorize(); err != nil {
-		return err
+	name, id, _ := strings.Cut(strings.Trim(below, "/"), "/")
+	if open := []string{configPath, typesPath, schemasPath}; !c.app.facts.openDiscovery || !slices.Contains(open, name) {
+		if err := c.authorize(); err != nil {
+			return err
+		}
 	}
 	var err error
 	if c.query, err = url.ParseQuery(c.r.URL.RawQuery); err != nil {
@@ -124,7 +146,6 @@ func (c *call) route(below string) error {
 		scheme = "https"
 	}
 	c.origin = scheme + "://" + c.r.Host + c.app.base
-	name, id, _ := strings.Cut(strings.Trim(below, "/"), "/")
 	if c.app.facts.foldPath {
 		for _, known := range []string{usersPath, groupsPath, configPath, typesPath, schemasPath} {
 			if strings.EqualFold(name, known) {
@@ -135,6 +156,14 @@ func (c *call) route(below string) error {
 	if slices.Contains(c.app.facts.absent, name) {
 		return scim.NewError(http.StatusNotFound, "", "there is no endpoint %s", c.r.URL.Path)
 	}
+	if other := c.app.facts.configName; other != "" {
+		switch name {
+		case configPath:
+			return scim.NewError(http.StatusNotFound, "", "there is no endpoint %s", c.r.URL.Path)
+		case other:
+			name = configPath
+		}
+	}
 	switch name {
 	case usersPath:
 		c.kind, c.def = &c.app.store.users, c.app.facts.user
@@ -144,8 +173,16 @@ func (c *call) route(below string) error {
 		return c.resource(id)
 	case configPath, typesPath, schemasPath:
 		return c.discovery(name, id)
-	case mePath, bulkPath, searchSegment:
+	case bulkPath:
+		if c.app.facts.bulk {
+			return c.bulk()
+		}
 		return scim.NewError(http.StatusNotImplemented, "", "%s is not supported", name)
+	case mePath, searchSegment:
+		return scim.NewError(http.StatusNotImplemented, "", "%s is not supported", name)
+	}
+	if page := c.app.facts.pages[name]; page != nil && id == "" {
+		return page(c)
 	}
 	return scim.NewError(http.StatusNotFound, "", "there is no endpoint %s", c.r.URL.Path)
 }
@@ -245,7 +282,12 @@ func (c *call) object() (map[string]any, error) {
 	if object == nil {
 		return nil, scim.NewError(http.StatusBadRequest, scim.InvalidSyntax, "the body is null; send a resource")
 	}
-	return object, nil
+	return object, c.app.facts.each(func(rule scimRule) error {
+		if rule.body == nil {
+			return nil
+		}
+		return rule.body(c, object)
+	})
 }
 
 // discovery serves the three endpoints of RFC 7644 section 4. All are read-only.
@@ -314,16 +356,19 @@ func (a *scimApp) providerConfig(origin string) map[string]any {
 		"schemas":          []string{scim.ServiceProviderConfigURN},
 		"documentationUri": a.facts.documentation,
 		"patch":            supported(!a.facts.patchless),
-		"bulk":             map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": a.cfg.MaxBody},
+		"bulk":             a.bulkConfig(),
 		"filter":           map[string]any{"supported": true, "maxResults": a.facts.page(&a.store.users).most},
 		"changePassword":   supported(false),
 		"sort":             supported(false),
-		"etag":             supported(true),
+		"etag":             supported(!a.facts.noETags),
 		"authenticationSchemes": []map[string]any{{
 			"type": "oauthbearertoken", "name": "Bearer token", "primary": true,
 			"description": "Long-lived token in the Authorization header",
 		}},
 		"meta": map[string]any{"resourceType": configPath, "location": origin + "/" + configPath},
+	}
+	if pagination := a.facts.cursors.config(); pagination != nil {
+		config["pagination"] = pagination
 	}
 	for _, rule := range a.facts.rules {
 		if rule.config != nil {

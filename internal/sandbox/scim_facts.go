@@ -35,6 +35,24 @@ type scimFacts struct {
 	keeps func(scim.Path) bool
 	// oldSchemas shows /Schemas with readOnly in place of mutability.
 	oldSchemas bool
+	// noETags leaves out versions, and does not look at those that clients send.
+	noETags bool
+	// bareErrors gives errors with the status as a number and without a scimType.
+	bareErrors bool
+	// openDiscovery shows the endpoints of discovery to anybody.
+	openDiscovery bool
+	// configName is the endpoint of the service provider's configuration. Empty: that of RFC 7644.
+	configName string
+	// newID makes the id of the nth resource of a kind. Nil: a UUID.
+	newID func(kind *scimKind, n int) string
+	// cursors gives lists page by page with cursors (RFC 9865).
+	cursors cursorFacts
+	// bulk serves /Bulk.
+	bulk bool
+	// pages are further endpoints, by name.
+	pages map[string]func(*call) error
+	// groups are there from the beginning, by name.
+	groups []string
 	// patchless answers PATCH with 501 and says so in ServiceProviderConfig.
 	patchless bool
 	// rules are further ways in which the service departs from the RFCs.
@@ -50,6 +68,8 @@ type scimRule struct {
 	request func(c *call, id string) error
 	// filter refuses filters.
 	filter func(c *call, f scim.Filter) error
+	// body refuses what POST and PUT carry, before it is made canonical.
+	body func(c *call, object map[string]any) error
 	// patch refuses operations.
 	patch func(c *call, ops []scim.Operation) error
 	// resource checks a resource that is about to be kept and may change it; was is the record that gets it, without
@@ -59,8 +79,10 @@ type scimRule struct {
 	members func(c *call, edit *memberEdit) error
 	// show changes a resource on its way to the client. The store is locked.
 	show func(c *call, rec *record, resource map[string]any)
-	// refusal changes an error on its way to the client.
-	refusal func(e *scim.Error)
+	// kept follows when a resource has been kept. The store is locked for writing.
+	kept func(c *call, rec *record)
+	// refusal changes an error on its way to the client; c is nil for requests that never came to the service.
+	refusal func(c *call, e *scim.Error)
 	// config changes ServiceProviderConfig.
 	config func(config map[string]any)
 }

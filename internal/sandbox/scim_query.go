@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -23,7 +24,7 @@ func (c *call) get(id string) error {
 	if err != nil {
 		return err
 	}
-	if known := c.r.Header.Get("If-None-Match"); known != "" && matchesTag(known, rec.etag()) {
+	if known := c.r.Header.Get("If-None-Match"); known != "" && !c.app.facts.noETags && matchesTag(known, rec.etag()) {
 		c.w.Header().Set("ETag", rec.etag())
 		c.w.WriteHeader(http.StatusNotModified)
 		return nil
@@ -54,10 +55,17 @@ func (c *call) answer(status int, rec *record) error {
 	}
 	h := c.w.Header()
 	h.Set("Content-Type", scim.MediaType)
-	h.Set("ETag", rec.etag())
+	c.tag(rec)
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write(data) // a reply in memory takes everything
 	return nil
+}
+
+// tag puts the version of a resource into the answer.
+func (c *call) tag(rec *record) {
+	if !c.app.facts.noETags {
+		c.w.Header().Set("ETag", rec.etag())
+	}
 }
 
 // list is GET of many (RFC 7644 section 3.4.2).
@@ -88,17 +96,25 @@ func (c *call) list() error {
 			return err
 		}
 	}
+	if c.app.facts.cursors.wanted(c) {
+		return c.listByCursor(hits)
+	}
 	total := len(hits)
 	hits = hits[min(start-1, total):]
 	hits = hits[:min(count, len(hits))]
+	head := fmt.Appendf(nil, `"totalResults":%d,"startIndex":%d,`, total, start)
+	return c.answerList(head, hits)
+}
+
+// answerList writes a page; head is what stands in the message before the number of its resources.
+func (c *call) answerList(head []byte, hits []*record) error {
 	b := make([]byte, 0, 256+1024*len(hits))
-	b = append(b, `{"schemas":["`+scim.ListResponseURN+`"],"totalResults":`...)
-	b = strconv.AppendInt(b, int64(total), 10)
-	b = append(b, `,"startIndex":`...)
-	b = strconv.AppendInt(b, int64(start), 10)
-	b = append(b, `,"itemsPerPage":`...)
+	b = append(b, `{"schemas":["`+scim.ListResponseURN+`"],`...)
+	b = append(b, head...)
+	b = append(b, `"itemsPerPage":`...)
 	b = strconv.AppendInt(b, int64(len(hits)), 10)
 	b = append(b, `,"Resources":[`...)
+	var err error
 	for i, rec := range hits {
 		if i > 0 {
 			b = append(b, ',')
@@ -246,7 +262,7 @@ func (c *call) lookupEqual(path scim.Path, value string) (candidates []*record, 
 	case name == "emails" && (sub == "" || sub == "value"):
 		return c.kind.by[byEmail][scim.FoldKey(value)], false, true
 	case name == "members" && c.kind == &c.app.store.groups && path.Filter == nil && (sub == "" || sub == "value"):
-		if rec := c.app.store.find(scim.FoldKey(value)); rec != nil {
+		if rec := c.app.store.find(c.app.store.spelled(value)); rec != nil {
 			return rec.groups, false, true
 		}
 		return nil, true, true
@@ -300,10 +316,13 @@ func (c *call) shown() func(*record, map[string]any) {
 			all = append(all, rule)
 		}
 	}
-	if all == nil {
+	if all == nil && !c.app.facts.noETags {
 		return nil
 	}
 	return func(rec *record, resource map[string]any) {
+		if meta, ok := resource["meta"].(map[string]any); ok && c.app.facts.noETags {
+			delete(meta, "version")
+		}
 		for _, rule := range all {
 			rule.show(c, rec, resource)
 		}

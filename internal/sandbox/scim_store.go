@@ -20,6 +20,7 @@ type scimKind struct {
 	typeName string // User, Group
 	path     string // Users, Groups
 	nameAttr string // the attribute that must be unique: userName, displayName
+	serial   int    // resources made so far
 	order    []*record
 	byID     map[string]*record
 	byName   map[string]*record // nameAttr, folded
@@ -39,6 +40,7 @@ const (
 type record struct {
 	kind              *scimKind
 	id                string
+	serial            int    // 1 for the first of its kind
 	name              string // value of kind.nameAttr, folded
 	label             string // the same as spelt, groups only
 	keys              [indexes][]string
@@ -68,7 +70,7 @@ func (s *scimStore) reset() {
 }
 
 func (k *scimKind) clear() {
-	k.order = nil
+	k.order, k.serial = nil, 0
 	k.byID = map[string]*record{}
 	k.byName = map[string]*record{}
 	for i := range k.by {
@@ -91,8 +93,18 @@ func (s *scimStore) find(id string) *record {
 	return s.groups.byID[id]
 }
 
+// spelled gives an id as the resource has it; ids that clients fold are found, too.
+func (s *scimStore) spelled(id string) string {
+	if s.find(id) != nil {
+		return id
+	}
+	return scim.FoldKey(id)
+}
+
 // insert enters a new record.
 func (k *scimKind) insert(rec *record) {
+	k.serial++
+	rec.serial = k.serial
 	k.order = append(k.order, rec)
 	k.byID[rec.id] = rec
 	k.enter(rec)

@@ -37,6 +37,9 @@ func (c *call) create() error {
 func (c *call) insert(resource map[string]any, members any) (*record, error) {
 	now := c.app.cfg.Now()
 	rec := &record{kind: c.kind, id: uuid.NewString(), version: 1, created: now, modified: now}
+	if newID := c.app.facts.newID; newID != nil {
+		rec.id = newID(c.kind, c.kind.serial+1)
+	}
 	if c.kind == &c.app.store.groups {
 		rec.members = newMemberList()
 	}
@@ -57,7 +60,17 @@ func (c *call) insert(resource map[string]any, members any) (*record, error) {
 	rec.index(resource)
 	c.kind.insert(rec)
 	edit.commit(rec)
+	c.kept(rec)
 	return rec, nil
+}
+
+// kept tells the rules of the service that a resource has been kept.
+func (c *call) kept(rec *record) {
+	for _, rule := range c.app.facts.rules {
+		if rule.kept != nil {
+			rule.kept(c, rec)
+		}
+	}
 }
 
 // obey applies the rules of the service to a resource that is about to be kept. The store is locked for writing.
@@ -150,7 +163,7 @@ func (c *call) patch(id string) error {
 		return err
 	}
 	if rec.members != nil && !c.query.Has("attributes") && !c.query.Has("excludedAttributes") {
-		c.w.Header().Set("ETag", rec.etag())
+		c.tag(rec)
 		c.w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
@@ -218,7 +231,7 @@ func (c *call) current(id string) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	if expected := c.r.Header.Get("If-Match"); expected != "" && !matchesTag(expected, rec.etag()) {
+	if expected := c.r.Header.Get("If-Match"); expected != "" && !c.app.facts.noETags && !matchesTag(expected, rec.etag()) {
 		return nil, scim.NewError(http.StatusPreconditionFailed, "", "the version is %s, not %s", rec.etag(), expected)
 	}
 	return rec, nil
@@ -371,6 +384,7 @@ func (c *call) update(rec *record, resource map[string]any, edit *memberEdit) er
 	if changed {
 		rec.touch(c)
 	}
+	c.kept(rec)
 	return nil
 }
 
@@ -463,7 +477,7 @@ func (c *call) patchMembers(path scim.Path, op scim.Operation, edit *memberEdit)
 	id, selectsOne := selectedMember(path)
 	switch {
 	case whole && kind == scim.OpRemove && op.Value != nil && !c.def.Strict():
-		eachID(op.Value, edit.remove)
+		eachID(op.Value, func(id string) { edit.remove(c.app.store.spelled(id)) })
 		return nil
 	case whole:
 		// Carried out on a group without members, the operation is checked and its elements made canonical.
@@ -476,6 +490,7 @@ func (c *call) patchMembers(path scim.Path, op scim.Operation, edit *memberEdit)
 		}
 		return edit.add(result["members"])
 	case kind == scim.OpRemove && selectsOne:
+		id = c.app.store.spelled(id)
 		if !edit.has(id) && c.def.Strict() {
 			return scim.NewError(http.StatusBadRequest, scim.NoTarget, "%s matches no value", path)
 		}
@@ -506,7 +521,7 @@ func selectedMember(path scim.Path) (id string, ok bool) {
 		return "", false
 	}
 	id, ok = compare.Value.(string)
-	return scim.FoldKey(id), ok
+	return id, ok
 }
 
 // eachID calls f for the ids in a list of members, as objects or texts.
@@ -520,7 +535,7 @@ func eachID(value any, f func(string)) {
 			_, e, _ = scim.Lookup(m, "value")
 		}
 		if id, ok := e.(string); ok {
-			f(scim.FoldKey(id))
+			f(id)
 		}
 	}
 }
