@@ -176,7 +176,7 @@ func TestLitmosAPIUserForms(t *testing.T) {
 	manager := l.person("boss", nil)
 	created := l.call(201, "POST", "/users?sendmessage=false&skipfirstlogin=true", litmosPerson(map[string]any{"FirstName": "Mi&ra", "LastName": "O'Kafor",
 		"CompanyName": `A "B" <C>`, "ManagerId": manager, "Active": "true", "Unknown": "x", "JobTitle": "Dispatcher", "ExpirationDate": "2027-01-02",
-		"Points": 9, "PhoneMobile": "5554443333", "Password": "hidden"}))
+		"Points": 9, "CustomField9": 4711000000, "PhoneMobile": "5554443333", "Password": "hidden"}))
 	id := created.body["Id"].(string)
 	if !regexp.MustCompile(`^[A-Za-z0-9_-]{11}1$`).MatchString(id) {
 		t.Errorf("id %q", id)
@@ -193,13 +193,13 @@ func TestLitmosAPIUserForms(t *testing.T) {
 		return m
 	}
 	want := text("Skype", "PhoneWork", "LastLogin", "Password", "Street1", "Street2", "City", "State", "PostalCode", "Country", "CustomField1",
-		"CustomField2", "CustomField3", "CustomField4", "CustomField5", "CustomField6", "CustomField7", "CustomField8", "CustomField9",
+		"CustomField2", "CustomField3", "CustomField4", "CustomField5", "CustomField6", "CustomField7", "CustomField8",
 		"CustomField10", "Brand", "Website", "Twitter", "JobRole", "ExternalEmployeeId", "ProfileType")
 	for k, v := range map[string]any{"Id": id, "LoginKey": key, "UserName": "mira.okafor@example.net", "FirstName": "Mi&amp;ra",
 		"LastName": "O&#39;Kafor", "FullName": "Mi&amp;ra O&#39;Kafor", "Email": "mira.okafor@example.net", "AccessLevel": "Learner",
 		"DisableMessages": true, "Active": true, "PhoneMobile": "5554443333", "IsCustomUsername": false, "SkipFirstLogin": false,
 		"TimeZone": "UTC", "SalesforceId": nil, "SalesforceContactId": nil, "SalesforceAccountId": nil, "OriginalId": 5098002.0,
-		"CompanyName": "A &quot;B&quot; &lt;C&gt;", "JobTitle": "Dispatcher", "Culture": "en-US", "CreatedDate": "2026-03-01T12:00:00Z",
+		"CompanyName": "A &quot;B&quot; &lt;C&gt;", "JobTitle": "Dispatcher", "CustomField9": "4711000000", "Culture": "en-US", "CreatedDate": "2026-03-01T12:00:00Z",
 		"Points": 0.0, "ManagerId": manager, "ManagerName": "boss", "EnableTextNotification": false, "ExpirationDate": "2027-01-02T00:00:00Z"} {
 		want[k] = v
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -230,8 +231,10 @@ func jsonInput(object map[string]any) (litmosInput, error) {
 			in[name] = ""
 		case string:
 			in[name] = v
-		case bool, float64:
-			in[name] = fmt.Sprint(v)
+		case bool:
+			in[name] = strconv.FormatBool(v)
+		case float64:
+			in[name] = strconv.FormatFloat(v, 'f', -1, 64)
 		default:
 			return nil, litmosRefusal(400, "%s must be a single value", name)
 		}
