@@ -51,6 +51,8 @@ func TestScript(t *testing.T) {
 			"await":   await,
 			"fetch":   fetch,
 			"post":    post,
+			"oauth":   oauthServer(t),
+			"browse":  browse,
 		},
 	})
 }

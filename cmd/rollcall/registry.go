@@ -9,6 +9,7 @@ import (
 	dirconn "github.com/rollcall-id/rollcall/internal/connector/directory"
 	"github.com/rollcall-id/rollcall/internal/connector/litmos"
 	scimconn "github.com/rollcall-id/rollcall/internal/connector/scim"
+	"github.com/rollcall-id/rollcall/internal/connector/web"
 	"github.com/rollcall-id/rollcall/internal/directory"
 	"github.com/rollcall-id/rollcall/internal/gallery"
 	"github.com/rollcall-id/rollcall/internal/httpx"
@@ -25,6 +26,9 @@ type connectorType struct {
 	Schema    func(settings map[string]any) schema.Schema
 	Attribute func(name string) error
 	Lists     func(settings map[string]any) bool // nil: it can always list its accounts
+
+	// Web returns the connection that the settings describe, of a connector over HTTP; nil for others.
+	Web func(settings map[string]any) (web.Config, error)
 
 	Source func(ctx context.Context, settings map[string]any, env connector.Env, p parts) (connector.Source, error)
 	Target func(ctx context.Context, settings map[string]any, env connector.Env, p parts) (connector.Target, error)
@@ -74,6 +78,10 @@ func connectors() map[string]connectorType {
 			Lists: func(settings map[string]any) bool {
 				cfg, err := scimconn.Decode(settings)
 				return err != nil || cfg.List
+			},
+			Web: func(settings map[string]any) (web.Config, error) {
+				cfg, err := scimconn.Decode(settings)
+				return cfg.Config, err
 			},
 			Target: func(_ context.Context, settings map[string]any, env connector.Env, p parts) (connector.Target, error) {
 				cfg, err := scimconn.Decode(settings)

@@ -32,7 +32,7 @@ func (s *state) subject(ctx context.Context, c *cli, j store.Job, f *appfile.Fil
 	if !ok1 || !ok2 { // the app file was checked when it was loaded
 		return engine.Subject{}, fmt.Errorf("job %s: connector %s or %s does not exist", j.Name, f.Job.Source.Connector, f.Job.Target.Connector)
 	}
-	env := connector.Env{Logger: c.logger(), Now: c.Now, Dir: f.Job.Dir, Job: j.ID, Name: j.Name}
+	env := connector.Env{Logger: c.logger(), Now: c.Now, Dir: f.Job.Dir, Job: j.ID, Name: j.Name, Sealed: s.vault(c).Of(j.ID)}
 	p := parts{Dir: s.Dir, Sites: sites, Version: c.Version}
 	source, err := src.Source(ctx, f.Job.Source.Settings, env, p)
 	if err != nil {

@@ -2,5 +2,7 @@
 // secrets, {env: NAME} or {file: PATH}; a Ref resolves to a Value, which shows itself as ••• wherever it is printed,
 // logged or marshalled, and gives its text only to those who ask by Reveal.
 //
-// It does not seal or store secrets. Read ref.go for references, value.go for the masked value.
+// Keys seal the secrets that Rollcall itself has to store, refresh tokens above all; keeping them is the store's business.
+//
+// Read ref.go for references, value.go for the masked value, seal.go and keyfile.go for sealing.
 package secret

@@ -164,3 +164,32 @@ type Windows interface {
 	// unused calls are given back.
 	Settle(ctx context.Context, site string, ticket int64, answered []time.Time, unused int) error
 }
+
+// Sites reads what is known of rate-limited sites.
+type Sites interface {
+	// Standing returns how many calls stand in the window of a site at a time; 0 for a site that nobody has called.
+	Standing(ctx context.Context, site string, now time.Time) (int, error)
+}
+
+// Secrets keeps sealed secrets of jobs. It cannot open them.
+type Secrets interface {
+	// Sealed returns the secret of a job with this name; ErrNotFound.
+	Sealed(ctx context.Context, jobID, name string) (Sealed, error)
+	// KeepSealed stores a secret in place of the one before it. ErrNotFound when the job is gone.
+	KeepSealed(ctx context.Context, v Sealed) error
+	// SealedKeys returns the ids of the keys that stored secrets are sealed with, each once, in order.
+	SealedKeys(ctx context.Context) ([]string, error)
+	// HoldSealed gives the right to change a secret, whether there is one or not, to holder until the time given; ErrStale
+	// when another holds it past now.
+	HoldSealed(ctx context.Context, jobID, name, holder string, now, until time.Time) error
+	// ReleaseSealed gives the right back if holder still has it.
+	ReleaseSealed(ctx context.Context, jobID, name, holder string) error
+}
+
+// Credentials keeps since when a job's credential is the one it is.
+type Credentials interface {
+	// Credential returns what is known; ErrNotFound before the first SetCredential.
+	Credential(ctx context.Context, jobID string) (Credential, error)
+	// SetCredential stores it in place of what was known. ErrNotFound when the job is gone.
+	SetCredential(ctx context.Context, jobID string, c Credential) error
+}

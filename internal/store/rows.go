@@ -353,3 +353,19 @@ type Batch struct {
 	DropIndex bool    // removes the cycle's index first
 	Cycle     *Cycle  // inserted or replaced
 }
+
+// Sealed is a secret as it is stored: nobody can read it without the key.
+type Sealed struct {
+	JobID   string
+	Name    string
+	KeyID   string
+	Value   []byte
+	Updated time.Time
+}
+
+// Credential is what is known of the secret that a job proves itself with, without the secret.
+type Credential struct {
+	Fingerprint string    // tells it from others
+	Since       time.Time // when it was first used
+	Warned      int       // days before its end at which was last warned; 0 for not yet
+}

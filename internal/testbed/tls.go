@@ -20,7 +20,9 @@ import (
 )
 
 // quiet keeps a server from writing to standard error about connections that a test breaks on purpose.
-func quiet(s *httptest.Server) { s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) }
+func quiet(s *httptest.Server) {
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+}
 
 // CAFile writes the certificate that a server over TLS shows into a file, for the setting caFile.
 func CAFile(t testing.TB, s *httptest.Server) string {

@@ -33,7 +33,7 @@ var layers = [][]string{
 		"internal/connector/litmos", "internal/connector/directory", "internal/connector/csvfile",
 	},
 	{
-		"internal/engine", "internal/appfile", "internal/store/sqlstore", "internal/store/storetest",
+		"internal/engine", "internal/appfile", "internal/store/sqlstore", "internal/store/storetest", "internal/store/vault",
 		"internal/database/sqlite", "internal/database/postgres",
 	},
 	{"internal/schedule"},
@@ -54,6 +54,7 @@ var narrower = map[string][]string{
 	"internal/appfile":             {"internal/sandbox", "internal/notify"},
 	"internal/store/sqlstore":      {"internal/sandbox", "internal/notify"},
 	"internal/store/storetest":     {"internal/sandbox", "internal/notify"},
+	"internal/store/vault":         {"internal/sandbox", "internal/notify"},
 	"internal/database/sqlite":     {"internal/sandbox", "internal/notify"},
 	"internal/database/postgres":   {"internal/sandbox", "internal/notify"},
 	"internal/schedule":            {"internal/database", "internal/gallery", "internal/directory", "internal/sandbox"},

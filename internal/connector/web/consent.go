@@ -18,8 +18,8 @@ const SealedTokens = "oauth2"
 // consent is what is kept of a consent. The access token is kept beside the refresh token, because a server may end the
 // old one with every renewal: processes that share a consent share its token, or they would end each other's.
 type consent struct {
-	Client  string    `json:"client"` // the client and server that it was given to; others must not see it
-	Refresh string    `json:"refreshToken"`
+	Client  string    `json:"client"`                 // the client and server that it was given to; others must not see it
+	Refresh string    `json:"refreshToken,omitempty"` // none where the access token holds until it is withdrawn
 	Access  string    `json:"accessToken,omitempty"`
 	RenewAt time.Time `json:"renewAt,omitzero"`
 	Expires time.Time `json:"expires,omitzero"`
@@ -68,6 +68,9 @@ func (t *tokens) refresh(ctx context.Context, old accessToken) (accessToken, err
 			got = kept.token()
 			return sealed, nil
 		}
+		if kept.Refresh == "" {
+			return secret.Value{}, t.noConsent("the token is no longer taken, and there is none to renew it with")
+		}
 		answer, err := t.ask(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {kept.Refresh}}, false)
 		if err != nil {
 			return secret.Value{}, err
@@ -98,7 +101,7 @@ func (t *tokens) read(sealed secret.Value) (consent, error) {
 	switch {
 	case sealed.IsZero():
 		return c, t.noConsent("nobody has given consent yet")
-	case json.Unmarshal([]byte(sealed.Reveal()), &c) != nil || c.Refresh == "":
+	case json.Unmarshal([]byte(sealed.Reveal()), &c) != nil || c.Refresh == "" && c.Access == "":
 		return c, t.noConsent("what was stored of the consent cannot be read")
 	case c.Client != t.cfg.holder():
 		return consent{}, t.noConsent("the consent was given to another client or server than clientID and tokenURL name now")

@@ -148,7 +148,8 @@ func (s *Store) DeleteJob(ctx context.Context, id string) error {
 			return err
 		}
 		// The hold last: whoever commits at this moment has its row locked and goes first.
-		for _, text := range []string{`INSERT INTO dropped_jobs (job) VALUES ($1)`, `DELETE FROM job_versions WHERE job = $1`, `DELETE FROM job_holds WHERE job = $1`} {
+		for _, text := range []string{`INSERT INTO dropped_jobs (job) VALUES ($1)`, `DELETE FROM sealed_values WHERE job = $1`, `DELETE FROM sealed_holds WHERE job = $1`,
+			`DELETE FROM job_credentials WHERE job = $1`, `DELETE FROM job_versions WHERE job = $1`, `DELETE FROM job_holds WHERE job = $1`} {
 			if _, err := tx.ExecContext(ctx, text, num); err != nil {
 				return err
 			}

@@ -31,6 +31,9 @@ var (
 	_ store.Work          = (*Store)(nil)
 	_ store.Log           = (*Store)(nil)
 	_ store.Windows       = (*Store)(nil)
+	_ store.Sites         = (*Store)(nil)
+	_ store.Secrets       = (*Store)(nil)
+	_ store.Credentials   = (*Store)(nil)
 )
 
 // New returns a store over a database that has been migrated. The caller closes the database.

@@ -108,3 +108,13 @@ func (s *Store) Settle(ctx context.Context, site string, ticket int64, answered 
 	}
 	return nil
 }
+
+// Standing returns how many calls stand in the window of a site (design D2).
+func (s *Store) Standing(ctx context.Context, site string, now time.Time) (int, error) {
+	const text = `SELECT CAST(coalesce(sum(n), 0) AS BIGINT) FROM rate_calls WHERE site = $1 AND leaves > $2`
+	var n int
+	if err := s.db.Read().QueryRowContext(ctx, text, site, now.UnixMicro()).Scan(&n); err != nil {
+		return 0, fmt.Errorf("calls to %s: %w", site, err)
+	}
+	return n, nil
+}

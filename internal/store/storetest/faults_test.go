@@ -69,6 +69,10 @@ func TestSuiteCatchesFaults(t *testing.T) {
 		"calls without an answer leave after the window and the grace":                                    func(s storetest.Store) storetest.Store { return knowsNoGrace{s} },
 		"unused calls are given back, and a ticket may be settled in parts":                               func(s storetest.Store) storetest.Store { return keepsUnused{s} },
 		"no window ever holds more than the limit, whoever reserves at once (D2, P7)":                     func(s storetest.Store) storetest.Store { return givesBackAll{s} },
+		"what stands in a window is told, of one site only (D2)":                                          func(s storetest.Store) storetest.Store { return standsAnywhere{s} },
+		"a sealed secret comes back byte for byte, the one kept last, of its job and name only (D10)":     func(s storetest.Store) storetest.Store { return keepsFirst{s} },
+		"of several who want to change a secret at once one may":                                          func(s storetest.Store) storetest.Store { return holdsSecretForAll{s} },
+		"since when a credential is in use comes back, and goes with its job":                             func(s storetest.Store) storetest.Store { return forgetsWarned{s} },
 	}
 	for _, c := range storetest.Checks() {
 		t.Run(c.Name, func(t *testing.T) {
@@ -439,4 +443,32 @@ type givesBackAll struct{ storetest.Store }
 
 func (s givesBackAll) Settle(ctx context.Context, site string, ticket int64, answered []time.Time, unused int) error {
 	return s.Store.Settle(ctx, site, ticket, nil, len(answered)+unused)
+}
+
+type standsAnywhere struct{ storetest.Store }
+
+func (s standsAnywhere) Standing(ctx context.Context, _ string, now time.Time) (int, error) {
+	return s.Store.Standing(ctx, "https://api.litmos.example#key", now)
+}
+
+type keepsFirst struct{ storetest.Store }
+
+func (s keepsFirst) KeepSealed(ctx context.Context, v store.Sealed) error {
+	if _, err := s.Sealed(ctx, v.JobID, v.Name); err == nil {
+		return nil
+	}
+	return s.Store.KeepSealed(ctx, v)
+}
+
+type holdsSecretForAll struct{ storetest.Store }
+
+func (holdsSecretForAll) HoldSealed(context.Context, string, string, string, time.Time, time.Time) error {
+	return nil
+}
+
+type forgetsWarned struct{ storetest.Store }
+
+func (s forgetsWarned) SetCredential(ctx context.Context, jobID string, c store.Credential) error {
+	c.Warned = 0
+	return s.Store.SetCredential(ctx, jobID, c)
 }

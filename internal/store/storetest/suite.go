@@ -28,6 +28,9 @@ type Store interface {
 	store.Work
 	store.Log
 	store.Windows
+	store.Sites
+	store.Secrets
+	store.Credentials
 }
 
 // Check is one promise of the contract; Run is given an empty store.
@@ -39,7 +42,7 @@ type Check struct {
 // Checks returns the whole suite.
 func Checks() []Check {
 	var all []Check
-	for _, part := range [][]Check{jobChecks(), holdChecks(), commitChecks(), objectChecks(), referenceChecks(), heldChecks(), resetChecks(), workChecks(), depthChecks(), logChecks(), windowChecks()} {
+	for _, part := range [][]Check{jobChecks(), holdChecks(), commitChecks(), objectChecks(), referenceChecks(), heldChecks(), resetChecks(), workChecks(), depthChecks(), logChecks(), windowChecks(), secretChecks()} {
 		all = append(all, part...)
 	}
 	return all

@@ -15,6 +15,7 @@ func windowChecks() []Check {
 		{"a window gives its limit, then says when there is more (D2)", windowLimit},
 		{"calls without an answer leave after the window and the grace", windowGrace},
 		{"unused calls are given back, and a ticket may be settled in parts", windowUnused},
+		{"what stands in a window is told, of one site only (D2)", windowStanding},
 		{"no window ever holds more than the limit, whoever reserves at once (D2, P7)", windowConcurrent},
 	}
 }
@@ -98,6 +99,25 @@ func windowUnused(ctx context.Context, s Store) error {
 	}
 	granted, _, wait, err := s.Reserve(ctx, site, 10, 0, time.Minute, time.Minute, now.Add(time.Hour))
 	return first(err, same("granted of a limit of nothing", granted, 0), same("wait", wait, time.Minute))
+}
+
+func windowStanding(ctx context.Context, s Store) error {
+	now := instant()
+	_, ticket, _, err := s.Reserve(ctx, site, 10, 10, time.Minute, 30*time.Second, now)
+	if err := first(err, s.Settle(ctx, site, ticket, []time.Time{now, now.Add(time.Second)}, 3)); err != nil {
+		return err
+	}
+	for _, want := range []struct {
+		site  string
+		after time.Duration
+		n     int
+	}{{site, 0, 7}, {site, time.Minute, 6}, {site, 61 * time.Second, 5}, {site, 90 * time.Second, 0}, {"another site", 0, 0}} {
+		n, err := s.Standing(ctx, want.site, now.Add(want.after))
+		if err := first(err, same(fmt.Sprintf("standing at %s after %s", want.site, want.after), n, want.n)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // windowConcurrent lets several processes reserve and settle on a clock that moves in steps, and then looks at every
