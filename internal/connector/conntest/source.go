@@ -27,6 +27,10 @@ type SourceCase struct {
 	// for good and returns its anchor. Both are nil for a source that cannot tell what changed.
 	Change func(context.Context) (*identity.Object, error)
 	Remove func(context.Context) (string, error)
+
+	// Outdate lets all marks become too old. It is set for a feed that cannot tell what was removed: nobody is missed all
+	// the same when its marks do not last, since everything is read then. nil for a feed that tells it.
+	Outdate func(context.Context) error
 }
 
 // SourceCheck is one part of the contract of connector.Source, Feed or Lookup. Run returns an error that says how the
@@ -321,8 +325,28 @@ func checkSourceGone(ctx context.Context, c SourceCase) error {
 	if err != nil {
 		return err
 	}
-	var gone int
-	for item, err := range f.Changes(ctx, c.request(), before) {
+	if c.Outdate != nil {
+		err = c.outdated(ctx, f, before)
+	} else {
+		err = c.toldGone(ctx, f, before, anchor)
+	}
+	if err != nil {
+		return err
+	}
+	got, err := collectItems(c.Source.Read(ctx, c.request()))
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(got, func(o *identity.Object) bool { return o.Anchor == anchor }) {
+		return fmt.Errorf("%s, which was removed, can still be read", anchor)
+	}
+	return nil
+}
+
+// toldGone holds a feed to delivering what was removed as gone.
+func (c SourceCase) toldGone(ctx context.Context, f connector.Feed, mark, anchor string) error {
+	gone := 0
+	for item, err := range f.Changes(ctx, c.request(), mark) {
 		if err != nil {
 			return fmt.Errorf("changes: %w", err)
 		}
@@ -336,14 +360,26 @@ func checkSourceGone(ctx context.Context, c SourceCase) error {
 	if gone != 1 {
 		return fmt.Errorf("%s, which was removed, was delivered %d times", anchor, gone)
 	}
-	got, err := collectItems(c.Source.Read(ctx, c.request()))
-	if err != nil {
+	return nil
+}
+
+// outdated holds a feed that cannot tell removals to refusing marks from before one.
+func (c SourceCase) outdated(ctx context.Context, f connector.Feed, mark string) error {
+	if err := c.Outdate(ctx); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(got, func(o *identity.Object) bool { return o.Anchor == anchor }) {
-		return fmt.Errorf("%s, which was removed, can still be read", anchor)
+	_, err := collectItems(f.Changes(ctx, c.request(), mark))
+	if connector.KindOf(err) != connector.KindNotFound {
+		return fmt.Errorf("a mark from before a removal that the feed does not tell is still good after its time; want kind %q, got %w", connector.KindNotFound, orNone(err))
 	}
 	return nil
+}
+
+func orNone(err error) error {
+	if err == nil {
+		return errors.New("no error")
+	}
+	return err
 }
 
 func goneOnly(item connector.Item, kind identity.Kind, anchor string) error {

@@ -305,6 +305,44 @@ func faulty() map[string][]*double {
 	}
 }
 
+// forgetful is a source whose feed cannot tell removals, and refuses marks from before the time that past returns.
+func forgetful(past func() bool) conntest.SourceCase {
+	c := goodCase()
+	c.Source = &double{source: c.Source.(source),
+		changes: edit(func(i connector.Item) []connector.Item {
+			if i.Gone {
+				return nil
+			}
+			return []connector.Item{i}
+		}),
+		since: func(mark string) string {
+			if past() {
+				return "no mark"
+			}
+			return mark
+		}}
+	return c
+}
+
+func TestAFeedThatCannotTellRemovalsMustRefuseOldMarks(t *testing.T) {
+	i := slices.IndexFunc(conntest.Sources(), func(c conntest.SourceCheck) bool { return c.Name == "what was removed is delivered as gone" })
+	gone := conntest.Sources()[i]
+	over := false
+	c := forgetful(func() bool { return over })
+	c.Outdate = func(context.Context) error {
+		over = true
+		return nil
+	}
+	if err := gone.Run(t.Context(), c); err != nil {
+		t.Errorf("a source that refuses old marks: %v", err)
+	}
+	c = forgetful(func() bool { return false })
+	c.Outdate = func(context.Context) error { return nil }
+	if err := gone.Run(t.Context(), c); err == nil {
+		t.Error("a source that neither tells removals nor refuses old marks is accepted")
+	}
+}
+
 func TestEverySourceCheckFindsItsFault(t *testing.T) {
 	for _, check := range conntest.Sources() {
 		n := len(faulty()[check.Name])
