@@ -2,6 +2,8 @@ package gallery
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -267,6 +269,66 @@ func TestUnsupportedApplications(t *testing.T) {
 	if _, err := loadUnsupported(fstest.MapFS{"unsupported.yaml": {Data: []byte("- id: a\n  titel: A\n")}}); err == nil || !strings.Contains(err.Error(), "unsupported.yaml:2: field titel not found") {
 		t.Errorf("a misspelt key: %v", err)
 	}
+}
+
+// TestTestedTemplatesHaveTheirExchanges holds what a template says of being tested to what is kept: a tested one has its
+// exchanges, made with the sandbox that it names, and there are no others. test/story makes them and compares them.
+func TestTestedTemplatesHaveTheirExchanges(t *testing.T) {
+	all, err := List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range recordings(all, os.DirFS("testdata/wire")) {
+		t.Error(problem)
+	}
+	tested, untested := &Template{ID: "a", Tested: Tested{Sandbox: "scim", Quirks: "aws"}}, &Template{ID: "b"}
+	const kept = "with the template a and\n`rollcall sandbox scim --quirks aws` say"
+	for _, tt := range []struct {
+		name  string
+		files fstest.MapFS
+		want  []string
+	}{
+		{"a tested template with its exchanges", fstest.MapFS{"a.txt": {Data: []byte(kept)}}, nil},
+		{"a tested template without exchanges", fstest.MapFS{}, []string{"a says that it was tested, and testdata/wire/a.txt is not there"}},
+		{"exchanges with another sandbox", fstest.MapFS{"a.txt": {Data: []byte("`rollcall sandbox scim` say")}}, []string{"testdata/wire/a.txt was not made with `rollcall sandbox scim --quirks aws`"}},
+		{"exchanges of an untested template", fstest.MapFS{"a.txt": {Data: []byte(kept)}, "b.txt": {}}, []string{"testdata/wire/b.txt is there, and no template b says that it was tested"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, recordings([]*Template{tested, untested}, tt.files)); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// recordings says where the templates and the kept exchanges do not agree.
+func recordings(all []*Template, dir fs.FS) (problems []string) {
+	files := map[string]bool{}
+	for _, tmpl := range all {
+		if !tmpl.Tested.Done() {
+			continue
+		}
+		name := tmpl.ID + ".txt"
+		files[name] = true
+		text, err := fs.ReadFile(dir, name)
+		command := "`rollcall sandbox " + strings.Join(tmpl.Tested.Arguments(), " ") + "`"
+		switch {
+		case err != nil:
+			problems = append(problems, tmpl.ID+" says that it was tested, and testdata/wire/"+name+" is not there")
+		case !strings.Contains(string(text), command):
+			problems = append(problems, "testdata/wire/"+name+" was not made with "+command)
+		}
+	}
+	names, err := fs.Glob(dir, "*")
+	if err != nil {
+		return append(problems, err.Error())
+	}
+	for _, name := range names {
+		if !files[name] {
+			problems = append(problems, "testdata/wire/"+name+" is there, and no template "+strings.TrimSuffix(name, ".txt")+" says that it was tested")
+		}
+	}
+	return problems
 }
 
 func TestListIsSortedAndGetFindsEach(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var updatePage = flag.Bool("update", false, "write docs/failures.md anew from what the failures did")
+var updatePage = flag.Bool("update", false, "write anew what the tests make: docs/failures.md, and the exchanges of tested templates")
 
 // mishap is one entry of docs/failures.md: what goes wrong, what Rollcall does, and a play of it that proves it.
 type mishap struct {

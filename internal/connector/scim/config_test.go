@@ -67,7 +67,7 @@ func TestDecode(t *testing.T) {
 			})},
 		{"every switch for what single targets want otherwise", map[string]any{"url": base, "updateMethod": "put", "noGroupPut": true, "noGroupDelete": true, "disableByDelete": true,
 			"probe": "list", "noAttributesParam": true, "reference401": true, "referenceCheck": "query", "compareWith": "sent", "primaryEmailRequired": true, "singleMultiValue": true,
-			"extensionInSchemas": false, "extensionSeparator": ".", "rolesShape": "text", "stripChars": "<>\t", "maxLength": map[string]any{"userName": int64(21), "displayName": 80}},
+			"extensionInSchemas": false, "extensionSeparator": ".", "rolesShape": "text", "stripChars": "<>\t", "maxLength": map[string]any{"userName": int64(21), "displayName": "80"}},
 			defaults(func(c *Config) {
 				c.UpdateMethod, c.NoGroupDelete, c.DisableByDelete, c.Probe, c.NoAttributesParam = "put", true, true, "list", true
 				c.Reference401, c.ReferenceCheck, c.CompareWith, c.PrimaryEmailRequired, c.SingleMultiValue = true, "query", "sent", true, true
@@ -121,6 +121,7 @@ func TestDecodeTellsAllProblemsAtOnce(t *testing.T) {
 		"url: is missing":                         {},
 		"maxLength.title: must be between 1":      {"url": base, "maxLength": map[string]any{"title": 0}},
 		"maxLength: must be a map of numbers":     {"url": base, "maxLength": 80},
+		"maxLength.title: must be a number":       {"url": base, "maxLength": map[string]any{"title": "short"}},
 		"groupUpdateMethod: is put, and noGroup":  {"url": base, "groupUpdateMethod": "put", "noGroupPut": true},
 		"disableByDelete: and deleteMeansDisable": {"url": base, "disableByDelete": true, "deleteMeansDisable": true},
 		"updateMethod: does not go with the dia":  {"url": base, "dialect": "leapsome", "updateMethod": "put"},

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -183,7 +184,13 @@ func (d *Decoder) Numbers(name string, least, most int) map[string]int {
 	}
 	out := make(map[string]int, len(m))
 	for _, key := range slices.Sorted(maps.Keys(m)) {
-		out[key] = d.number(name+"."+key, m[key], least, least, most)
+		v := m[key]
+		if text, ok := v.(string); ok { // as a map with keys of any name comes from an app file
+			if n, err := strconv.Atoi(text); err == nil {
+				v = n
+			}
+		}
+		out[key] = d.number(name+"."+key, v, least, least, most)
 	}
 	return out
 }
