@@ -101,8 +101,20 @@ func (w *appFileWriter) ends(o newAppFile) error {
 	if err := w.credential(); err != nil {
 		return err
 	}
+	w.required()
 	w.settings()
 	return nil
+}
+
+// required writes the other settings that the connector cannot do without and the template cannot know.
+func (w *appFileWriter) required() {
+	const indent = "    "
+	for _, s := range appFileOptions().Connectors[w.defaults.Connector].Settings {
+		if s.Required && s.Name != "url" && s.Name != "auth" && w.defaults.Setting(s.Name) == "" {
+			w.comment(indent, "To fill in, too. "+s.Help)
+			w.line("%s%s: %s", indent, s.Name, strings.ToUpper(s.Name))
+		}
+	}
 }
 
 // address writes the setting url. A part that the administrator has to put in place stands there in capitals.
