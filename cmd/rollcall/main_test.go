@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,6 +44,7 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TEST_NOW", "2026-03-01T08:00:00Z")
+			e.Defer(func() { endLeftOver(t, e.WorkDir) })
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -55,6 +57,26 @@ func TestScript(t *testing.T) {
 			"browse":  browse,
 		},
 	})
+}
+
+// endLeftOver ends what a script that failed half-way has left running; it notes process ids in files pid*.txt.
+func endLeftOver(t *testing.T, dir string) {
+	notes, err := filepath.Glob(filepath.Join(dir, "pid*.txt"))
+	if err != nil {
+		t.Error(err)
+	}
+	for _, note := range notes {
+		text, err := os.ReadFile(note)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && pid > 1 {
+			if p, err := os.FindProcess(pid); err == nil {
+				_ = p.Kill() // most have ended themselves
+			}
+		}
+	}
 }
 
 // exitStatus is `code N rollcall ARGS...`: it runs a command that has to end with this exit code.
