@@ -66,14 +66,15 @@ bench-parts: ## run the benchmarks of single packages
 fuzz-smoke: ## run every fuzz target for a while each (FUZZTIME=10s)
 	@$(NO_SERVERS) test/fuzz-smoke.sh $(FUZZTIME) $(PACKAGES)
 
-# How many seeds sim runs, and a single one to replay: make sim SEEDS=10000, make sim SEED=17.
+# How many seeds sim runs, and from which on, and a single one to replay: make sim SEEDS=10000, make sim SEED=17.
 SEEDS ?= 300
+FROM ?= 1
 SEED ?= 0
 CYCLES ?= 30
 
 .PHONY: sim
 sim: ## run the fault simulator over many seeds (SEEDS=300, or SEED=17 alone), each through CYCLES=30 cycles
-	$(NO_SERVERS) go test -timeout 0 -run 'TestSeeds' -v ./internal/sim -seeds $(SEEDS) -seed $(SEED) -cycles $(CYCLES)
+	$(NO_SERVERS) go test -timeout 0 -run 'TestSeeds' -v ./internal/sim -seeds $(SEEDS) -from $(FROM) -seed $(SEED) -cycles $(CYCLES)
 
 .PHONY: mutations
 mutations: ## break the safety code in one place after the other and show that each break is caught

@@ -61,7 +61,10 @@ func (p *process) run() (engine.RunReport, error) {
 	if w.feed {
 		s.Source = feed{reader{p}}
 	}
-	rep, err := e.Run(p.ctx, s, engine.Options{Manual: p.script.manual, Initial: p.script.initial})
+	if w.keepsVersions {
+		s.Earlier = w.earlier(s)
+	}
+	rep, err := e.Run(p.ctx, s, engine.Options{Manual: p.script.manual, Initial: p.script.initial, Undo: p.script.undo})
 	if p.dead && err == nil {
 		err = errDied
 	}

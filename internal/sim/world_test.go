@@ -32,6 +32,8 @@ type character struct {
 	caps   connector.Caps
 	drops  bool // the target leaves references out of creates
 	rules  model.Rules
+
+	keepsVersions bool // a cycle that was interrupted before a save goes on with the job as it was
 }
 
 // draw makes the character of a seed.
@@ -45,6 +47,7 @@ func draw(r *rand.Rand, concurrency int) character {
 	if flip(r, 60) {
 		c.rules.Department = "Sales"
 	}
+	c.keepsVersions = flip(r, 50)
 	return c
 }
 
@@ -63,6 +66,7 @@ type world struct {
 	store  *sqlstore.Store
 	jobID  string
 	def    job.Job
+	saved  map[int64]job.Job // by version
 
 	edits  *rand.Rand // what people do
 	faults *rand.Rand // what goes wrong
@@ -93,6 +97,7 @@ func newWorld(ctx context.Context, c character, seed uint64, db *sqlstore.Store,
 		edits: rand.New(rand.NewPCG(seed, 1)), faults: rand.New(rand.NewPCG(seed, 2)), next: map[string]int{}, former: map[string]*identity.Object{}, record: newLedger(),
 		jobID: fmt.Sprintf("seed-%d", seed)}
 	w.def = w.define()
+	w.saved = map[int64]job.Job{1: w.def}
 	w.source = memory.New(memory.Config{Schema: sourceSchema()})
 	uses, err := engine.Uses(w.def, targetSchema())
 	if err != nil {
@@ -163,13 +168,24 @@ func (w *world) define() job.Job {
 func (w *world) save(r model.Rules) error {
 	w.rules = r
 	w.def = w.define()
-	_, err := w.store.UpdateJob(w.ctx, w.jobID, func(j *store.Job) error {
+	j, err := w.store.UpdateJob(w.ctx, w.jobID, func(j *store.Job) error {
 		j.Version++
 		j.InitialDue = true
 		return nil
 	})
+	w.saved[j.Version] = w.def
 	w.note("the job is saved: %+v", r)
 	return err
+}
+
+// earlier returns the job as it was saved before (engine.R10).
+func (w *world) earlier(now engine.Subject) func(context.Context, int64) (engine.Subject, error) {
+	return func(_ context.Context, version int64) (engine.Subject, error) {
+		w.tally.hit(jobAsItWas)
+		old := now
+		old.Def = w.saved[version]
+		return old, nil
+	}
 }
 
 // note writes an event down.

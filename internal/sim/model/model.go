@@ -86,7 +86,8 @@ type fact struct {
 
 // Model is what is known of one job, its source as delivered and its target as it is.
 type Model struct {
-	rules    Rules
+	saved    Rules // as they were saved last
+	rules    Rules // of the cycle at work
 	facts    map[Key]*fact
 	accounts map[Key]*Account // by kind and id
 	buried   map[Key]*Account // accounts that are gone
@@ -97,6 +98,7 @@ type Model struct {
 	spared   map[Key]bool     // out of scope with an account that was left as it is
 	members  map[string]map[string]bool
 	cycle    cycle
+	undoing  map[Key]bool // accounts that the cycle wrote to which is taken back; nil when none is
 }
 
 // Record is what the job remembers of an object.
@@ -119,6 +121,8 @@ const (
 // cycle is what counts within one cycle.
 type cycle struct {
 	id        string
+	rules     Rules        // when it began
+	wrote     map[Key]bool // accounts
 	delivered map[Kind]int
 	full      map[Kind]bool // everything was read, not only changes
 	partial   map[Kind]bool // a row could have been anybody
@@ -134,12 +138,20 @@ type cycle struct {
 
 // New returns the model of a job that has never run.
 func New(r Rules) *Model {
-	return &Model{rules: r, facts: map[Key]*fact{}, accounts: map[Key]*Account{}, buried: map[Key]*Account{}, lost: map[Key]bool{}, broken: map[Key]bool{},
+	return &Model{saved: r, rules: r, facts: map[Key]*fact{}, accounts: map[Key]*Account{}, buried: map[Key]*Account{}, lost: map[Key]bool{}, broken: map[Key]bool{},
 		allowed: map[Key]bool{}, recorded: map[Key]Record{}, spared: map[Key]bool{}, members: map[string]map[string]bool{}}
 }
 
-// Save changes the rules; the next process works by them.
-func (m *Model) Save(r Rules) { m.rules = r }
+// Save changes the rules; the next cycle works by them. One that has begun and goes on keeps those it began with.
+func (m *Model) Save(r Rules) { m.saved, m.rules = r, r }
+
+// Undo says that the last cycle is taken back, or, with false, that this is over. An undo writes what was there before,
+// whatever the source says, and to no other accounts than that cycle.
+func (m *Model) Undo(begins bool) {
+	if m.undoing = nil; begins {
+		m.undoing = maps.Clone(m.cycle.wrote)
+	}
+}
 
 // Break says that the target refuses everything about an object from now on, or no longer.
 func (m *Model) Break(k Key, broken bool) {
@@ -159,9 +171,11 @@ func (m *Model) Cycle(id string) {
 			m.cycle.surely[k] = min(m.cycle.surely[k], surely[k])
 		}
 		m.cycle.written = max(m.cycle.written, m.memberships())
+		m.rules = m.cycle.rules
 		return
 	}
-	m.cycle = cycle{id: id, delivered: map[Kind]int{}, full: map[Kind]bool{}, partial: map[Kind]bool{}, unread: map[Key]bool{},
+	m.rules = m.saved
+	m.cycle = cycle{id: id, rules: m.rules, wrote: map[Key]bool{}, delivered: map[Kind]int{}, full: map[Kind]bool{}, partial: map[Kind]bool{}, unread: map[Key]bool{},
 		managed: managed, surely: surely, written: m.memberships(), took: map[Key]bool{}, tookOut: map[string]bool{}, told: map[Key]bool{}, offered: map[Key]Key{}}
 }
 

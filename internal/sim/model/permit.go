@@ -43,6 +43,11 @@ func (m *Model) About(w Write) Key {
 func (m *Model) Judge(w Write) []string {
 	var out []string
 	wrong := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	switch {
+	case m.undoing != nil:
+		m.judgeUndo(w, wrong)
+		return out
+	}
 	switch w.Op {
 	case Create:
 		m.judgeCreate(w, wrong)
@@ -53,6 +58,28 @@ func (m *Model) Judge(w Write) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// judgeUndo: an undo writes to accounts that the cycle wrote to which it takes back. Others may get a member again that
+// they have already.
+func (m *Model) judgeUndo(w Write, wrong func(string, ...any)) {
+	if w.Op == Create {
+		for k := range m.undoing {
+			if a := m.buried[k]; a != nil && k.Kind == w.Kind && a.Owner == w.Set["externalId"] {
+				return
+			}
+		}
+		wrong("an undo makes an account for %s, of whom the cycle deleted none", w.Set["externalId"])
+		return
+	}
+	k := Key{w.Kind, w.ID}
+	a, again := m.accounts[k], len(w.Set)+len(w.Clear)+len(w.Remove) == 0
+	for _, id := range w.Add {
+		again = again && a != nil && slices.Contains(a.Members, id)
+	}
+	if !m.undoing[k] && !again {
+		wrong("an undo writes to %s, which the cycle did not: %v", k, w)
+	}
 }
 
 func (m *Model) judgeCreate(w Write, wrong func(string, ...any)) {
@@ -332,6 +359,7 @@ func (m *Model) Apply(w Write) []string {
 	var out []string
 	key := Key{w.Kind, w.ID}
 	a := m.accounts[key]
+	m.cycle.wrote[key] = true
 	switch w.Op {
 	case Delete:
 		if a != nil {
@@ -408,6 +436,7 @@ func (m *Model) Remember(k Key, r Record) []string {
 		delete(m.recorded, k)
 		delete(m.spared, k)
 		return nil
+	case m.undoing != nil: // whatever the source says
 	case a == nil:
 		wrong("%s is recorded as linked to %q, which never existed", k, r.Account)
 	case f == nil:
