@@ -25,8 +25,8 @@
 //
 // undo.go puts a work list together from the log of another cycle, undoing.go decides what of it is taken back (design D5).
 //
-// plan.go runs the same code up to the export and tells what would be sent; saved.go holds a cycle to a plan that was saved. once.go runs it for single objects that a
-// person asks for; find.go finds out whom they mean, once_report.go tells each step.
+// plan.go runs the same code up to the export and tells what would be sent; saved.go holds a cycle to a plan that was
+// saved. once.go runs it for single objects that a person asks for; find.go finds out whom they mean, once_report.go tells what became of them, once_steps.go each step.
 //
 // task.go holds what is remembered of an object between these steps, record.go makes log records, failure.go is the one
 // place that reacts to errors. The engine sees connectors and the store through interfaces only.

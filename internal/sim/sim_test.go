@@ -170,13 +170,16 @@ func TestAFaultThatNeverCameAbout(t *testing.T) {
 }
 
 // TestWorkers runs seeds with four workers. What they do at once cannot be replayed, so a failure is one of the engine all
-// the same, but has to be found by its history. It still finds one in some forty seeds, of people whose manager or group
-// is made anew at the same moment (docs/simulator.md), so it runs when it is asked for: -seeds.
+// the same, but has to be found by its history.
 func TestWorkers(t *testing.T) {
-	if *seedsFlag == 0 {
-		t.Skip("runs with -seeds N, as make sim does")
+	n := *seedsFlag
+	if n == 0 {
+		n = 20
+		if testing.Short() {
+			n = 3
+		}
 	}
-	runSeeds(t, *seedsFlag, 4)
+	runSeeds(t, n, 4)
 }
 
 // TestReplay: a seed is the same whenever it is run, to the nanosecond.
