@@ -179,6 +179,13 @@ func (s *state) cycle(ctx context.Context, c *cli, j store.Job, f *appfile.File,
 	if err != nil {
 		return rep, err
 	}
+	warning, err := s.noteCredential(ctx, c, j, f)
+	if err != nil {
+		return rep, err
+	}
+	if warning != "" {
+		rep.Warnings = append(rep.Warnings, warning)
+	}
 	const shown = 10
 	recs, err := s.Store.Records(ctx, store.LogQuery{JobID: j.ID, CycleID: rep.Cycle.ID, Status: "failure", Ascending: true, Limit: shown})
 	if err != nil {
@@ -276,6 +283,10 @@ func (s *state) plan(ctx context.Context, c *cli, j store.Job, f *appfile.File, 
 		return err
 	}
 	defer func() { err = errors.Join(err, closeSubject(ctx, sub, sites)) }()
+	used, err := s.standing(ctx, c, j, f)
+	if err != nil {
+		return err
+	}
 	bar := c.progress()
 	saved, rep, err := s.engine(c, bar).SavePlan(ctx, sub, opt, f.Hash)
 	bar.Clear()
@@ -289,6 +300,9 @@ func (s *state) plan(ctx context.Context, c *cli, j store.Job, f *appfile.File, 
 		if err := writePlan(out, saved); err != nil {
 			return err
 		}
+	}
+	if rep.Requests.Forecast, err = s.forecast(ctx, c, j, f, rep.Requests.Total, used); err != nil {
+		return err
 	}
 	if c.json() {
 		err = view.PlanJSON(c.Out, rep)

@@ -92,6 +92,16 @@ func (s *state) statusOf(ctx context.Context, c *cli, j store.Job) (view.Status,
 			in.Kinds[r.Name] = string(r.From)
 		}
 		in.Unconfigured = missingSecret(f.Job) != nil
+		h, err := s.credential(ctx, c, j, f)
+		if err != nil {
+			return view.Status{}, err
+		}
+		if h != nil {
+			in.Credential = &h.Credential
+		}
+		if in.Site, err = s.siteStatus(ctx, c, j, f, in.Cycles); err != nil {
+			return view.Status{}, err
+		}
 	}
 	in.Due = engine.NextCycle(j, in.Cycles, in.Interval, in.Now)
 	return view.NewStatus(in), nil

@@ -79,6 +79,7 @@ func testOptions() Options {
 					{Name: "memberBatch", Type: connector.Number, Default: "100", Help: "Members in one call."},
 					{Name: "referencesInCreate", Type: connector.Flag, Default: "true", Help: "Send managers and members with the create."},
 					{Name: "readBeforeWrite", Type: connector.Choice, Values: []string{"always", "never", "stale"}, Default: "stale", Help: "When an account is read first."},
+					{Name: "site", Type: connector.Text, Help: "Who shares the allowance."},
 					{Name: "throttle503", Type: connector.Flag, Default: "false", Help: "503 means too many calls."},
 					{Name: "allowInsecure", Type: connector.Flag, Default: "false", Help: "Go without TLS."},
 				},

@@ -103,8 +103,12 @@ func (c *cycle) describe(ctx context.Context) (Report, error) {
 			return Report{}, err
 		}
 	}
+	var guide int64
+	for _, ch := range rep.Changes {
+		guide += ruleOfThumb(ch.Action, byName[ch.Rule].def.To)
+	}
 	if c.caps.PerMinute > 0 {
-		rep.Requests.Minutes = float64(rep.Requests.Total) / c.caps.PerMinute
+		rep.Requests.Minutes, rep.Requests.Guide = float64(rep.Requests.Total)/c.caps.PerMinute, guide
 	}
 	return rep, nil
 }
@@ -163,6 +167,19 @@ func (c *cycle) describeBlock(ctx context.Context, rules map[string]*rule, works
 		rep.Changes = append(rep.Changes, ch)
 	}
 	return nil
+}
+
+// ruleOfThumb is what Estimate.Guide takes a change for.
+func ruleOfThumb(a plan.Action, kind identity.Kind) int64 {
+	switch a {
+	case plan.Create, plan.Modify, plan.Enable, plan.Disable, plan.Delete:
+		if kind == identity.Group {
+			return 2
+		}
+		return 1
+	case plan.StagedDelete, plan.None, plan.Other:
+	}
+	return 0
 }
 
 // describeCreate counts the calls of a create: the request itself, and updates for what cannot go into it.

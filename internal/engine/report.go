@@ -22,7 +22,28 @@ type Report struct {
 type Estimate struct {
 	Total    int64            `json:"total"`
 	ByMethod map[string]int64 `json:"byMethod"`
-	Minutes  float64          `json:"minutes"` // 0 where no rate is known
+	Minutes  float64          `json:"minutes"` // calls by rate; 0 where no rate is known
+
+	// Guide is what a rule of thumb of vendors takes a first load for: one call for each user and two for each group that
+	// is to be written. It is 0 where no rate is known.
+	Guide int64 `json:"guide,omitempty"`
+
+	// Forecast is filled in by who knows what else is sent to the target; nil where no rate is known.
+	Forecast *Forecast `json:"forecast,omitempty"`
+}
+
+// Forecast is how long the calls of a cycle take from now on, given what else uses the target's allowance (design D2).
+type Forecast struct {
+	Minutes float64  `json:"minutes"` // until the last call is sent
+	Rate    string   `json:"rate"`    // N/s or N/min
+	Used    int      `json:"used"`    // calls that stood in the window before the plan was made
+	Others  []Sharer `json:"others"`  // other jobs with a cycle under way on the same allowance
+}
+
+// Sharer is another job on the same allowance.
+type Sharer struct {
+	Job  string `json:"job"`
+	Left int64  `json:"objectsToGo"`
 }
 
 // RunReport is what `rollcall run` prints. The JSON form is stable (design 6.1).

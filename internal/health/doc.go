@@ -6,5 +6,5 @@
 // answer; whoever starts cycles asks it when.
 //
 // Read retry.go for the schedule that objects and quarantined jobs share, quarantine.go for the verdict over a cycle,
-// due.go for the next one, reset.go for restarts.
+// due.go for the next one, reset.go for restarts, credential.go for the end of a credential.
 package health

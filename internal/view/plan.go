@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/rollcall-id/rollcall/internal/engine"
 	"github.com/rollcall-id/rollcall/internal/plan"
@@ -125,9 +124,37 @@ func sum(by map[plan.Action]int64, r engine.Report) string {
 		text += " (" + m + ")"
 	}
 	if r.Requests.Minutes > 0 {
-		text += ", about " + Duration(wholeSeconds(time.Duration(r.Requests.Minutes*float64(time.Minute)))) + " at the target's rate"
+		text += ", about " + minutes(r.Requests.Minutes) + " at the target's rate"
 	}
-	return text + ".\n"
+	return text + ".\n" + forecast(r.Requests)
+}
+
+// forecast says what else is known of the time that the calls take: who else calls the target, and what vendors' guides
+// would have reckoned.
+func forecast(e engine.Estimate) string {
+	f := e.Forecast
+	if f == nil || e.Total == 0 {
+		return ""
+	}
+	text := ""
+	switch shared := sharers(f.Others); {
+	case shared != "":
+		text = fmt.Sprintf("The rate of %s is shared with %s, which runs now: %s until all calls are made.\n", f.Rate, shared, atMost(f.Minutes))
+	case f.Used > 0:
+		text = fmt.Sprintf("Of the rate of %s, %s of the last minute count already: %s from now.\n", f.Rate, Plural(int64(f.Used), "call"), atMost(f.Minutes))
+	}
+	if e.Guide > 0 && strings.HasSuffix(f.Rate, "/min") { // at a rate per second nobody reckons
+		text += fmt.Sprintf("The usual rule of thumb, users + 2 × groups, would be %s for what is to be written.\n", Plural(e.Guide, "call"))
+	}
+	return text
+}
+
+// atMost writes a forecast in minutes.
+func atMost(n float64) string {
+	if n == 0 {
+		return "less than a minute"
+	}
+	return "about " + minutes(n)
 }
 
 // heldReason puts the reasons of store.Cycle.Held into words (design D6).

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcall-id/rollcall/internal/engine"
 	"github.com/rollcall-id/rollcall/internal/health"
 	"github.com/rollcall-id/rollcall/internal/store"
 )
@@ -40,9 +41,11 @@ type Status struct {
 	Warning            string                `json:"warning,omitempty"` // about the last cycle (engine.R110)
 	Failed             int64                 `json:"failed"`            // objects that wait for a retry
 	Escrows            Escrows               `json:"escrows"`
-	Staged             int64                 `json:"staged"`  // operations the guard holds
-	Drift              *store.Reconciliation `json:"drift"`   // what the last comparison with the target found, nil before the first
-	NextRun            *time.Time            `json:"nextRun"` // nil for never; a time that is past means at once
+	Staged             int64                 `json:"staged"`     // operations the guard holds
+	Drift              *store.Reconciliation `json:"drift"`      // what the last comparison with the target found, nil before the first
+	Credential         *Credential           `json:"credential"` // nil for a target without one
+	Site               *Site                 `json:"site"`       // nil for a target without a rate
+	NextRun            *time.Time            `json:"nextRun"`    // nil for never; a time that is past means at once
 	NextRunWhy         health.Why            `json:"nextRunReason"`
 	due                bool
 }
@@ -152,6 +155,35 @@ type RuleObjects struct {
 	Unlinked int64  `json:"unlinked"` // seen, without an account
 }
 
+// Credential is how long the credential of a job's target holds.
+type Credential struct {
+	State    health.CredentialState `json:"state"`    // unknown, valid, expiring or expired
+	Expires  *time.Time             `json:"expires"`  // nil for unknown
+	DaysLeft *int                   `json:"daysLeft"` // begun days; nil for unknown, 0 when it has expired
+	From     string                 `json:"from"`     // who says so: setting, token, certificate or template; "" for nobody
+	Since    *time.Time             `json:"since"`    // when it was first used
+	Text     string                 `json:"message,omitempty"`
+}
+
+// NewCredential puts together what is known of a credential.
+func NewCredential(c health.Credential, expires time.Time, from string, since time.Time) Credential {
+	out := Credential{State: c.State, From: from, Since: instant(since)}
+	if !expires.IsZero() {
+		days := c.DaysLeft
+		out.Expires, out.DaysLeft = instant(expires), &days
+	}
+	return out
+}
+
+// Site is the allowance of calls that a job's target gives, and who shares it (design D2).
+type Site struct {
+	Name   string          `json:"name"`
+	Rate   string          `json:"rate"`        // N/s or N/min
+	Used   int             `json:"used"`        // calls of the last minute that stand in the window; 0 for a rate per second
+	Shared []engine.Sharer `json:"sharedWith"`  // other jobs
+	Left   float64         `json:"minutesToGo"` // of the cycle under way, at this rate; 0 for none
+}
+
 // StatusInput is what a status is put together from.
 type StatusInput struct {
 	Job             store.Job
@@ -164,6 +196,8 @@ type StatusInput struct {
 	Interval        time.Duration
 	Unconfigured    bool // a credential is missing
 	Due             health.Due
+	Credential      *Credential
+	Site            *Site
 	Now             time.Time
 }
 
@@ -190,6 +224,8 @@ func NewStatus(in StatusInput) Status {
 		NextRunWhy:  in.Due.Why,
 		due:         !in.Due.At.IsZero() && !in.Due.At.After(in.Now),
 		Drift:       j.Reconciled,
+		Credential:  in.Credential,
+		Site:        in.Site,
 	}
 	for _, c := range in.Cycles {
 		switch {
@@ -377,6 +413,9 @@ func stateText(s Status) string {
 	if s.Running != nil && s.Schedule.State == "Active" {
 		text += ", running"
 	}
+	if cr := s.Credential; cr != nil && (cr.State == health.CredentialExpired || cr.State == health.CredentialExpiring) {
+		text += ", credential " + string(cr.State)
+	}
 	return text
 }
 
@@ -415,6 +454,9 @@ func StatusPage(w io.Writer, s Status, now time.Time) error {
 		if c.Planned > 0 {
 			text += fmt.Sprintf(", %s of %s done", Count(c.Done), Count(c.Planned))
 		}
+		if s.Site != nil && s.Site.Left > 0 {
+			text += ", about " + minutes(s.Site.Left) + " to go at the target's rate"
+		}
 		t.Add("running", text)
 	}
 	if c := s.LastCycle; c != nil {
@@ -427,6 +469,16 @@ func StatusPage(w io.Writer, s Status, now time.Time) error {
 		t.Add("warning", s.Warning)
 	}
 	t.Add("next cycle", nextText(s))
+	if cr := s.Credential; cr != nil && cr.State != health.CredentialUnknown {
+		text := cr.Text
+		if text == "" {
+			text = "holds until " + cr.Expires.Format(time.DateOnly)
+		}
+		t.Add("credential", text)
+	}
+	if s.Site != nil && (strings.HasSuffix(s.Site.Rate, "/min") || len(s.Site.Shared) > 0) {
+		t.Add("rate", siteText(*s.Site))
+	}
 	if d := s.Drift; d != nil {
 		t.Add("target", strings.TrimSuffix(drift(*d), ".")+", "+Duration(now.Sub(d.At))+" ago")
 	}
@@ -452,6 +504,35 @@ func StatusPage(w io.Writer, s Status, now time.Time) error {
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// siteText says how much of an allowance is used, and by whom.
+func siteText(s Site) string {
+	text := s.Rate + " at " + s.Name
+	if s.Used > 0 {
+		text += ", " + Plural(int64(s.Used), "call") + " of the last minute counted"
+	}
+	if shared := sharers(s.Shared); shared != "" {
+		text += "; shared with " + shared
+	}
+	return text
+}
+
+// sharers names jobs, with what they have to go.
+func sharers(list []engine.Sharer) string {
+	parts := make([]string, len(list))
+	for i, o := range list {
+		parts[i] = o.Job
+		if o.Left > 0 {
+			parts[i] += " (" + Plural(o.Left, "object") + " to go)"
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// minutes writes a number of minutes as a time span.
+func minutes(n float64) string {
+	return Duration(wholeSeconds(time.Duration(n * float64(time.Minute))))
 }
 
 // attempts tells when failed objects are tried again, the next few times of it.
