@@ -163,7 +163,7 @@ func TestEveryKeyOfTheDesign(t *testing.T) {
 			"url": "https://api.litmos.com/v2/SCIM", "auth": map[string]any{"bearer": map[string]any{"env": "LITMOS_TOKEN"}},
 			"rate": "100/min", "concurrency": 16, "timeout": "30s", "dialect": "legacy", "memberBatch": 100,
 			"referencesInCreate": true, "readBeforeWrite": "stale",
-			"throttle503": true, // of the template
+			"site": "host", "throttle503": true, // of the template
 		}},
 		Settings:    settings,
 		Assignments: []job.Assignment{{Group: "Sales", Role: "Learner"}, {User: "mira@example.com"}},

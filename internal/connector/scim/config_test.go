@@ -3,8 +3,6 @@ package scim
 import (
 	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -190,23 +188,12 @@ func TestSettingsTable(t *testing.T) {
 }
 
 func TestNewTellsWhatIsWrong(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "bad"), []byte("two\nlines"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "ca"), []byte("no certificate"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	auth := func(file string) map[string]any { return map[string]any{"bearer": map[string]any{"file": file}} }
 	tests := []struct {
 		settings map[string]any
 		uses     []connector.Use
 		want     string
 	}{
-		{map[string]any{"auth": auth("absent")}, nil, "setting auth.bearer: secret file " + filepath.Join(dir, "absent") + " does not exist"},
-		{map[string]any{"auth": auth("bad")}, nil, "has a line end"},
 		{map[string]any{"caFile": "absent"}, nil, "setting caFile: "},
-		{map[string]any{"caFile": "ca"}, nil, "holds no certificate"},
 		{nil, []connector.Use{{Kind: "Device"}}, `object type "Device"`},
 		{nil, []connector.Use{{Kind: identity.User, Joining: []string{"emails["}}}, "attribute emails[ of User"},
 	}
@@ -219,43 +206,9 @@ func TestNewTellsWhatIsWrong(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = New(cfg, connector.Env{Dir: dir, Uses: tt.uses}, nil)
+		_, err = New(cfg, connector.Env{Dir: t.TempDir(), Uses: tt.uses}, nil)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%v, want %q in it", err, tt.want)
 		}
-	}
-}
-
-func TestJobsWithOneCredentialShareASite(t *testing.T) {
-	sites := httpx.NewSites(nil, nil)
-	t.Setenv("ONE", "1")
-	t.Setenv("TWO", "2")
-	calls := func(settings map[string]any) *script {
-		settings["url"], settings["rate"] = base, "1/min"
-		cfg, err := Decode(settings)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := &script{answers: []answer{{status: 200, body: noneFound}}}
-		cfg.Transport = s
-		c, err := New(cfg, connector.Env{Uses: []connector.Use{userUse()}}, sites)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := c.Probe(t.Context()); err != nil && connector.KindOf(err) != connector.KindRateLimited {
-			t.Fatal(err)
-		}
-		return s
-	}
-	bearer := func(env string) map[string]any { return map[string]any{"bearer": map[string]any{"env": env}} }
-	got := []int{
-		len(calls(map[string]any{"auth": bearer("ONE")}).calls),
-		len(calls(map[string]any{"auth": bearer("ONE")}).calls), // the same allowance
-		len(calls(map[string]any{"auth": bearer("TWO")}).calls), // another credential
-		len(calls(map[string]any{"auth": bearer("ONE"), "site": "shared"}).calls),
-		len(calls(map[string]any{"auth": bearer("TWO"), "site": "shared"}).calls),
-	}
-	if diff := cmp.Diff([]int{1, 0, 1, 1, 0}, got); diff != "" {
-		t.Error(diff)
 	}
 }
