@@ -382,7 +382,7 @@ func (e *evaluation) displayName(values []mapping.Value) string {
 	if n := byTarget("displayName"); n != "" {
 		return n
 	}
-	for _, pair := range [][2]string{{"name.givenName", "name.familyName"}, {"givenName", "surname"}, {"givenName", "sn"}} {
+	for _, pair := range [][2]string{{"name.givenName", "name.familyName"}, {"givenName", "surname"}, {"givenName", "sn"}, {"FirstName", "LastName"}} {
 		if n := strings.TrimSpace(byTarget(pair[0]) + " " + byTarget(pair[1])); n != "" {
 			return n
 		}
