@@ -14,7 +14,6 @@ import (
 	"github.com/rollcall-id/rollcall/internal/gallery"
 	"github.com/rollcall-id/rollcall/internal/httpx"
 	"github.com/rollcall-id/rollcall/internal/schema"
-	"github.com/rollcall-id/rollcall/internal/scim"
 )
 
 // connectorType is one connector: what app files may say of it, and how its ends are opened. A connector that cannot be
@@ -24,8 +23,10 @@ type connectorType struct {
 	Settings  []connector.Setting
 	Check     func(settings map[string]any) error
 	Schema    func(settings map[string]any) schema.Schema
-	Attribute func(name string) error
+	Attribute func(settings map[string]any, name string) error
 	Lists     func(settings map[string]any) bool // nil: it can always list its accounts
+	Adapt     func(settings map[string]any, known schema.Schema) schema.Schema
+	Lacks     func(settings map[string]any) connector.Lacks
 
 	// Web returns the connection that the settings describe, of a connector over HTTP; nil for others.
 	Web func(settings map[string]any) (web.Config, error)
@@ -70,11 +71,28 @@ func connectors() map[string]connectorType {
 			},
 		},
 		"scim": {
-			Summary:   "Any application with a SCIM 2.0 interface (RFC 7643, RFC 7644).",
-			Settings:  scimconn.Settings(),
-			Check:     func(settings map[string]any) error { _, err := scimconn.Decode(settings); return err },
-			Schema:    scimSchema,
-			Attribute: func(name string) error { _, err := scim.ParsePath(name); return err },
+			Summary:  "Any application with a SCIM 2.0 interface (RFC 7643, RFC 7644).",
+			Settings: scimconn.Settings(),
+			Check:    func(settings map[string]any) error { _, err := scimconn.Decode(settings); return err },
+			Schema:   scimSchema,
+			Attribute: func(settings map[string]any, name string) error {
+				cfg, _ := scimconn.Decode(settings) // what is wrong with them is told by Check
+				return cfg.CheckAttribute(name)
+			},
+			Adapt: func(settings map[string]any, known schema.Schema) schema.Schema {
+				cfg, err := scimconn.Decode(settings)
+				if err != nil {
+					return known
+				}
+				return cfg.Limited(known)
+			},
+			Lacks: func(settings map[string]any) connector.Lacks {
+				cfg, err := scimconn.Decode(settings)
+				if err != nil {
+					return connector.Lacks{}
+				}
+				return cfg.Lacks()
+			},
 			Lists: func(settings map[string]any) bool {
 				cfg, err := scimconn.Decode(settings)
 				return err != nil || cfg.List
@@ -131,7 +149,7 @@ func appFileOptions() appfile.Options {
 	o := appfile.Options{Connectors: map[string]appfile.ConnectorInfo{}, Template: gallery.Get}
 	for name, t := range connectors() {
 		o.Connectors[name] = appfile.ConnectorInfo{Source: t.Source != nil, Target: t.Target != nil, Summary: t.Summary,
-			Settings: t.Settings, Check: t.Check, Schema: t.Schema, Attribute: t.Attribute, Lists: t.Lists}
+			Settings: t.Settings, Check: t.Check, Schema: t.Schema, Attribute: t.Attribute, Lists: t.Lists, Adapt: t.Adapt, Lacks: t.Lacks}
 	}
 	return o
 }

@@ -83,7 +83,7 @@ func testOptions() Options {
 					{Name: "throttle503", Type: connector.Flag, Default: "false", Help: "503 means too many calls."},
 					{Name: "allowInsecure", Type: connector.Flag, Default: "false", Help: "Go without TLS."},
 				},
-				Attribute: func(name string) error { _, err := scim.ParsePath(name); return err },
+				Attribute: func(_ map[string]any, name string) error { _, err := scim.ParsePath(name); return err },
 			},
 		},
 	}

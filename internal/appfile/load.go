@@ -41,7 +41,13 @@ type ConnectorInfo struct {
 	Lists func(settings map[string]any) bool
 
 	// Attribute checks the form of a target attribute's name, for instance that it is a SCIM path. May be nil.
-	Attribute func(name string) error
+	Attribute func(settings map[string]any, name string) error
+
+	// Adapt adds to what is known of the target what its settings say: how long texts may be, for instance. May be nil.
+	Adapt func(settings map[string]any, known schema.Schema) schema.Schema
+
+	// Lacks tells what the target cannot do to accounts. nil means nothing.
+	Lacks func(settings map[string]any) connector.Lacks
 }
 
 // File is an app file that was read, merged with its template, and checked.
@@ -111,6 +117,7 @@ func Parse(data []byte, dir string, opts Options) (*File, error) {
 	if t := d.gallery; t != nil && len(t.Objects) > 0 && f.Job.Target.Connector == templateTarget(t) {
 		f.TargetSchema = t.Schema()
 	}
+	d.heedSettings(f)
 	d.validate(f)
 	d.tests(f.Job)
 	problems := d.problems.sorted()
@@ -197,7 +204,7 @@ func (d *decoder) validate(f *File) {
 			if a.Target == "" {
 				continue
 			}
-			if err := check(a.Target); err != nil {
+			if err := check(f.Job.Target.Settings, a.Target); err != nil {
 				n := d.document.find(path)
 				d.at(n, Error, path, err.Error(), "")
 			}

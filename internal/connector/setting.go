@@ -30,3 +30,9 @@ const (
 	List     SettingType = "list"
 	Auth     SettingType = "auth" // a map with one of its Fields: bearer, basic, header, oauth2 (design 6.2)
 )
+
+// Lacks is what a target cannot do to accounts, by its settings. Each text is the setting that says so, "" where it can.
+type Lacks struct {
+	Disable string // a user is deleted instead
+	Delete  string // a user is disabled instead
+}

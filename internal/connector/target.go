@@ -82,6 +82,7 @@ const (
 // Change is the change of one attribute. Old is the value the target has as far as is known, nil for none: a SCIM
 // target is sent "add" instead of "replace" then (scim.R33). Add and Remove are used for references with several
 // values; a Change never carries more of them than Caps.MemberBatch, and Add and Remove of them never stand in one Update.
+// Set of such references is used where Caps.WholeMembers is true alone, and then carries all of them.
 // Add is used for other lists too, where values of others must stay (engine.R59).
 type Change struct {
 	Attr string
@@ -95,6 +96,10 @@ type Update struct {
 	Kind    identity.Kind
 	Anchor  string
 	Changes []Change
+
+	// Known are values that the account is believed to have before the changes, by attribute, for targets whose updates
+	// must carry more than what changes. It may be nil, and is not changed.
+	Known map[string]any
 }
 
 // Operation names a method of Target where its cost in calls is meant.
@@ -116,6 +121,7 @@ type Caps struct {
 	List               bool // the target is a Lister and listing is allowed
 	PageSize           int  // objects in a page of List
 	MemberBatch        int  // most members in one Change; 0 means no limit
+	WholeMembers       bool // single members cannot be taken away: a removal is a Set of all that remain
 	ReferencesInCreate bool // Create may carry references (design D1)
 	MembersApart       bool // but none with several values: those are sent as an Update
 	ReadBeforeWrite    ReadPolicy

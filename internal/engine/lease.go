@@ -86,6 +86,15 @@ type leasedLister struct {
 	lister connector.Lister
 }
 
+// ability finds what a target can do beside the contract of all targets, behind the lease too: only for what makes no call.
+func ability[T any](t connector.Target) (T, bool) {
+	if l, ok := t.(interface{ unleased() connector.Target }); ok {
+		t = l.unleased()
+	}
+	can, ok := t.(T)
+	return can, ok
+}
+
 // guard puts the lease before a target.
 func (l *lease) guard(t connector.Target) connector.Target {
 	g := leased{Target: t, lease: l}

@@ -157,7 +157,9 @@ func (c *cycle) describeBlock(ctx context.Context, rules map[string]*rule, works
 			calls.add(connector.OpDelete, r.def.To, nil)
 		case w.Pass != passRecord:
 			ch.Properties = plan.Properties(r.set, t.Changes)
-			c.describeUpdate(r, t, &ch, calls)
+			if err := c.describeUpdate(ctx, r, w, t, &ch, calls); err != nil {
+				return err
+			}
 		}
 		if t.Failed {
 			rep.Counts.Failed++
@@ -265,7 +267,7 @@ func before(a, b store.WorkItem) bool {
 }
 
 // describeUpdate counts the calls of an update and shows its references.
-func (c *cycle) describeUpdate(r *rule, t *task, ch *plan.Change, calls *toll) {
+func (c *cycle) describeUpdate(ctx context.Context, r *rule, w store.WorkItem, t *task, ch *plan.Change, calls *toll) error {
 	one := slices.Clone(t.Changes)
 	for _, rc := range t.Refs {
 		if !rc.Multi {
@@ -280,13 +282,25 @@ func (c *cycle) describeUpdate(r *rule, t *task, ch *plan.Change, calls *toll) {
 			ch.Properties = append(ch.Properties, p)
 			continue
 		}
-		if !t.HoldRefs {
+		adds := len(rc.Add)
+		switch {
+		case t.HoldRefs:
+		case c.caps.WholeMembers && len(rc.Remove) > 0:
+			written, err := c.Store.Members(ctx, c.subject.Job.ID, w.ObjectKey, rc.Attr)
+			if err != nil {
+				return fmt.Errorf("rule %s: read the members written for %q: %w", w.Rule, w.Anchor, err)
+			}
+			calls.whole(r.def.To, rc.Attr, len(remaining(written, rc.Remove))+adds)
+			adds = 0
+		default:
 			calls.references(r.def.To, rc.Attr, connector.Remove, len(rc.Remove))
+		}
+		if !t.HoldRefs {
 			for _, m := range rc.Remove {
 				ch.Properties = append(ch.Properties, plan.Property{Name: rc.Attr, Old: m.Ref.Anchor})
 			}
 		}
-		calls.references(r.def.To, rc.Attr, connector.Add, len(rc.Add))
+		calls.references(r.def.To, rc.Attr, connector.Add, adds)
 		for _, ref := range slices.Clone(rc.Add) {
 			ch.Properties = append(ch.Properties, plan.Property{Name: rc.Attr, New: ref.Anchor})
 		}
@@ -294,4 +308,5 @@ func (c *cycle) describeUpdate(r *rule, t *task, ch *plan.Change, calls *toll) {
 	if len(one) > 0 {
 		calls.add(connector.OpUpdate, r.def.To, one)
 	}
+	return nil
 }

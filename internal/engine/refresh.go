@@ -30,6 +30,7 @@ func (c *cycle) refresh(ctx context.Context, rules map[string]*rule, items []sto
 			case err == nil:
 				down.end()
 				got := asCurrent(o)
+				got.Recall(rules[w.Rule].set, t.Current)
 				t.Open = t.Confirm.IsZero()
 				t.Current, t.Confirm, t.Refs = got, c.Now(), nil
 				decideUpdate(rules[w.Rule], w, t, t.Values, got)

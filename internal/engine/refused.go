@@ -68,11 +68,7 @@ func withoutReferences(changes []connector.Change) []connector.Change {
 // addMembers sends one batch of new members; when it is refused, its halves, so that a member whose account is gone
 // fails alone. What was taken is remembered; the error is the last refusal.
 func (p *pen) addMembers(ctx context.Context, attr string, part []store.Member) error {
-	list := make([]any, len(part))
-	for i, m := range part {
-		list[i] = identity.Ref{Kind: p.kindOf(m.Ref), Anchor: m.Target}
-	}
-	err := p.sendBatch(ctx, connector.Change{Attr: attr, Op: connector.Add, New: list})
+	err := p.sendBatch(ctx, connector.Change{Attr: attr, Op: connector.Add, New: p.accounts(part)})
 	switch {
 	case err == nil:
 		p.membersAre(part)

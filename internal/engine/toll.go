@@ -35,6 +35,11 @@ func (b *toll) references(kind identity.Kind, attr string, op connector.Op, n in
 	}
 }
 
+// whole counts the update that replaces all n references that remain (connector.Caps.WholeMembers).
+func (b *toll) whole(kind identity.Kind, attr string, n int) {
+	b.add(connector.OpUpdate, kind, []connector.Change{{Attr: attr, Op: connector.Set, New: make([]any, n)}})
+}
+
 // batchOf is how many references one change may carry, 0 for no limit.
 func batchOf(caps connector.Caps, tariff connector.Tariff, kind identity.Kind, attr string, op connector.Op) int {
 	if tariff != nil {
@@ -57,9 +62,6 @@ func (c *cycle) createTakes(multi bool, in int) bool {
 
 // tariffOf returns the tariff of a target, nil when it has none, looking behind the lease.
 func tariffOf(t connector.Target) connector.Tariff {
-	if l, ok := t.(interface{ unleased() connector.Target }); ok {
-		t = l.unleased()
-	}
-	tariff, _ := t.(connector.Tariff)
+	tariff, _ := ability[connector.Tariff](t)
 	return tariff
 }

@@ -253,7 +253,7 @@ func (ch *chooser) ask(ctx context.Context, questions []match.Question) (time.Du
 
 // reserved asks a target that keeps values of objects that it does not show.
 func (c *cycle) reserved(ctx context.Context, r *rule, attr, value string) (bool, error) {
-	keeper, ok := c.subject.Target.(connector.Reserver)
+	keeper, ok := ability[connector.Reserver](c.subject.Target)
 	if !ok {
 		return false, nil
 	}

@@ -404,10 +404,10 @@ func (p *pen) sendChanges(ctx context.Context) error {
 	p.cur.Settle(p.r.set, p.t.Values)
 	var refusal error // of references, in an update that was taken without them
 	if len(changes) > 0 {
-		got, err := p.subject.Target.Update(ctx, connector.Update{Kind: p.r.def.To, Anchor: p.it.Target, Changes: changes})
+		got, err := p.subject.Target.Update(ctx, p.updateOf(changes))
 		if rest := withoutReferences(changes); len(rest) > 0 && refused(ctx, err) && react(ctx, err) == failObject {
 			refusal, changes = err, rest
-			if got, err = p.subject.Target.Update(ctx, connector.Update{Kind: p.r.def.To, Anchor: p.it.Target, Changes: changes}); err == nil {
+			if got, err = p.subject.Target.Update(ctx, p.updateOf(changes)); err == nil {
 				p.t.Prior = p.t.After // whatever becomes of the references
 			}
 		}
@@ -442,6 +442,15 @@ func (p *pen) sendChanges(ctx context.Context) error {
 		p.step("EntryExportUpdate", fmt.Sprintf("updated %s %q in %s", p.r.def.To, p.t.Name, p.subject.TargetName))
 	}
 	return nil
+}
+
+// updateOf is an update of the item's account.
+func (p *pen) updateOf(changes []connector.Change) connector.Update {
+	u := connector.Update{Kind: p.r.def.To, Anchor: p.it.Target, Changes: changes}
+	if p.cur != nil {
+		u.Known = p.cur.Values
+	}
+	return u
 }
 
 // delete removes an account.

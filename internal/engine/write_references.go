@@ -192,25 +192,33 @@ func (p *pen) sendMembers(ctx context.Context, ch refChange) error {
 	if p.t.HoldRefs {
 		remove = nil
 	}
+	if p.caps.WholeMembers && len(remove) > 0 {
+		return p.sendWhole(ctx, ch, remove)
+	}
 	for part := range slices.Chunk(remove, p.batch(ch, connector.Remove, len(remove))) {
-		list := make([]any, len(part))
-		for i, m := range part {
-			list[i] = identity.Ref{Kind: p.kindOf(m.Ref), Anchor: m.Target}
-		}
-		if err := p.sendBatch(ctx, connector.Change{Attr: ch.Attr, Op: connector.Remove, New: list}); err != nil {
+		if err := p.sendBatch(ctx, connector.Change{Attr: ch.Attr, Op: connector.Remove, New: p.accounts(part)}); err != nil {
 			if doubtful(err) {
 				p.doubtMembers(part)
 			}
 			return err
 		}
 		p.res.batch.Unmember = append(p.res.batch.Unmember, part...)
-		for _, m := range part {
-			u := store.Unresolved{Owner: m.Owner, Attr: m.Attr, Ref: m.Ref}
-			if !slices.Contains(ch.Add, m.Ref) && !slices.Contains(p.t.Missing, u) { // nobody wants it, and an earlier attempt may have left that open
-				p.resolved(u)
-			}
+		p.settled(ch, part)
+	}
+	var refusal error // of single members
+	add := p.addable(ch)
+	for part := range slices.Chunk(add, p.batch(ch, connector.Add, len(add))) {
+		if err := p.addMembers(ctx, ch.Attr, part); refused(ctx, err) {
+			refusal = err
+		} else if err != nil {
+			return err
 		}
 	}
+	return refusal
+}
+
+// addable are the members of a change that have an account to be added; the others wait.
+func (p *pen) addable(ch refChange) []store.Member {
 	var add []store.Member
 	for _, ref := range ch.Add {
 		if target, _ := p.resolve(p.it, ref); target != "" && !p.staysDisabled(p.it, ref) {
@@ -222,15 +230,66 @@ func (p *pen) sendMembers(ctx context.Context, ch refChange) error {
 			}
 		}
 	}
-	var refusal error // of single members
-	for part := range slices.Chunk(add, p.batch(ch, connector.Add, len(add))) {
-		if err := p.addMembers(ctx, ch.Attr, part); refused(ctx, err) {
-			refusal = err
-		} else if err != nil {
-			return err
+	return add
+}
+
+// sendWhole writes all members that remain, for a target that takes none away singly (connector.Caps.WholeMembers). Who
+// is a member beside those that were written by the job is not known, and goes. A list that was written in part leaves
+// open who is a member: all of them are then written again.
+func (p *pen) sendWhole(ctx context.Context, ch refChange, remove []store.Member) error {
+	written, err := p.Store.Members(context.WithoutCancel(ctx), p.subject.Job.ID, p.it.ObjectKey, ch.Attr)
+	if err != nil { // the cycle ends
+		return &leaseError{fmt.Errorf("rule %s: read the members written for %q: %w", p.it.Rule, p.it.Anchor, err)}
+	}
+	stay, add := remaining(written, remove), p.addable(ch)
+	all := connector.Change{Attr: ch.Attr, Op: connector.Set, New: p.accounts(slices.Concat(stay, add))}
+	if _, err := p.subject.Target.Update(ctx, p.updateOf([]connector.Change{all})); err != nil {
+		if doubtful(err) {
+			p.doubtMembers(slices.Concat(stay, remove, add))
+		}
+		return err
+	}
+	p.res.written = true
+	told := []connector.Change{{Attr: ch.Attr, Op: connector.Remove, New: p.accounts(remove)}}
+	if len(add) > 0 {
+		told = append(told, connector.Change{Attr: ch.Attr, Op: connector.Add, New: p.accounts(add)})
+	}
+	p.out.props = append(p.out.props, plan.Properties(p.r.set, told)...)
+	p.res.batch.Unmember = append(p.res.batch.Unmember, remove...)
+	p.membersAre(add)
+	for _, m := range slices.Concat(stay, add) {
+		p.resolved(store.Unresolved{Owner: m.Owner, Attr: m.Attr, Ref: m.Ref})
+	}
+	p.settled(ch, remove)
+	return nil
+}
+
+// settled forgets what an earlier attempt left open of members that are removed now and that nobody wants.
+func (p *pen) settled(ch refChange, removed []store.Member) {
+	for _, m := range removed {
+		u := store.Unresolved{Owner: m.Owner, Attr: m.Attr, Ref: m.Ref}
+		if !slices.Contains(ch.Add, m.Ref) && !slices.Contains(p.t.Missing, u) {
+			p.resolved(u)
 		}
 	}
-	return refusal
+}
+
+// accounts are members as references in the target.
+func (p *pen) accounts(members []store.Member) []any {
+	list := make([]any, len(members))
+	for i, m := range members {
+		list[i] = identity.Ref{Kind: p.kindOf(m.Ref), Anchor: m.Target}
+	}
+	return list
+}
+
+// remaining are the members that were written and are not to be removed.
+func remaining(written, remove []store.Member) []store.Member {
+	gone := make(map[identity.Ref]bool, len(remove))
+	for _, m := range remove {
+		gone[m.Ref] = true
+	}
+	return slices.DeleteFunc(slices.Clone(written), func(m store.Member) bool { return gone[m.Ref] })
 }
 
 // batch is how many of n references one update adds or removes.
@@ -315,7 +374,7 @@ func (p *pen) unwantedDoubts(ctx context.Context) (map[string][]store.Member, er
 }
 
 func (p *pen) sendBatch(ctx context.Context, ch connector.Change) error {
-	if _, err := p.subject.Target.Update(ctx, connector.Update{Kind: p.r.def.To, Anchor: p.it.Target, Changes: []connector.Change{ch}}); err != nil {
+	if _, err := p.subject.Target.Update(ctx, p.updateOf([]connector.Change{ch})); err != nil {
 		return err
 	}
 	p.res.written = true

@@ -68,6 +68,7 @@ func Compile(attrs []Attribute, target *schema.Object) (*Set, error) {
 		m.Redacted = a.Sensitive
 		m.Def = schema.Attribute{Name: a.Target}
 		if target != nil {
+			m.Def = target.Bare(a.Target)
 			if def, ok := target.Attribute(a.Target); ok {
 				m.Def = def
 			}

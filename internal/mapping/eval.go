@@ -197,11 +197,13 @@ func coerce(v any, def schema.Attribute) (any, error) {
 	default: // text of some kind
 	}
 	switch t := v.(type) {
+	case string:
+		return def.Fit(t), nil
 	case time.Time:
 		return expr.Format(t), nil
 	case bool, int64, float64:
 		if def.Type == schema.String && !def.Untyped() {
-			return expr.Format(t), nil
+			return def.Fit(expr.Format(t)), nil
 		}
 	}
 	return v, nil

@@ -27,7 +27,7 @@ func Drift(set *mapping.Set, last, found *Current) []connector.Change {
 		}
 		was, is := last.Value(m.Target), found.Value(m.Target)
 		switch {
-		case identity.Empty(was) && (identity.Empty(is) || !m.FlowNull), same(is, was, m, true):
+		case identity.Empty(was) && (identity.Empty(is) || !m.FlowNull), same(is, was, m, true), rewritten(m, is, was):
 		default:
 			out = append(out, undoing(m.Target, is, was))
 		}
@@ -78,5 +78,22 @@ func (c *Current) Overlay(drift []connector.Change) *Current {
 
 // Alike tells whether an account's value is one that was written, in the target's own spelling or not.
 func Alike(m *mapping.Mapping, found, written any) bool {
-	return identity.Empty(found) && identity.Empty(written) || same(found, written, m, true)
+	return identity.Empty(found) && identity.Empty(written) || same(found, written, m, true) || rewritten(m, found, written)
+}
+
+// rewritten tells whether a text that was found may be what the target made of the one that was written (scim.R28).
+func rewritten(m *mapping.Mapping, found, written any) bool {
+	_, isText := written.(string)
+	return m.Def.Rewritten && isText && !identity.Empty(found) && !identity.Empty(written)
+}
+
+// Recall replaces, in an account that was read from the target, texts that the target may have rewritten by those that
+// were written last, so that only a text that it lost counts as a difference (scim.R28).
+func (c *Current) Recall(set *mapping.Set, last *Current) {
+	for i := range set.Mappings {
+		m := &set.Mappings[i]
+		if was := last.Value(m.Target); rewritten(m, c.Values[m.Target], was) {
+			c.Values[m.Target] = was
+		}
+	}
 }

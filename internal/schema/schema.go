@@ -33,7 +33,38 @@ type Attribute struct {
 	FoldCase    bool   // the system treats values that differ only in case as the same (caseExact false, engine.R3)
 	Default     string // written on create when a required attribute has no value (engine.R62)
 	References  identity.Kind
+	Limit            // of texts
 	Known       bool // set by Object.Attribute: the schema has the attribute
+}
+
+// Limit is what a system makes of the texts of an attribute, or does not take. The zero value limits nothing.
+type Limit struct {
+	MaxLength int    // characters; a longer text is cut before it is written. 0 means no limit
+	Strip     string // characters that are taken out before a text is written
+	Rewritten bool   // the system may show another text than was written, so the two are not compared
+}
+
+// Fit brings a text to the form in which the system takes it. Doing it twice does no more than doing it once.
+func (l Limit) Fit(text string) string {
+	if l.Strip != "" && strings.ContainsAny(text, l.Strip) {
+		text = strings.Map(func(r rune) rune {
+			if strings.ContainsRune(l.Strip, r) {
+				return -1
+			}
+			return r
+		}, text)
+	}
+	if l.MaxLength == 0 || len(text) <= l.MaxLength {
+		return text
+	}
+	n := 0
+	for i := range text {
+		if n == l.MaxLength {
+			return strings.TrimRight(text[:i], " ") // many systems drop a blank at the end, and it would look like a change
+		}
+		n++
+	}
+	return text
 }
 
 // Untyped tells whether nothing is known of the attribute's type.
@@ -43,8 +74,9 @@ func (a Attribute) Untyped() bool { return a.Type == String && !a.Known }
 type Object struct {
 	Kind       identity.Kind
 	Attributes []Attribute
-	Open       bool   // attributes beyond the list may exist, so an unknown name is a warning and not an error
-	OwnPrefix  string // names that start so are those of an organisation's own attributes, which no list can have; "" for none
+	Limits     map[string]Limit // of attributes, whether they are listed or not; "" is that of all others
+	Open       bool             // attributes beyond the list may exist, so an unknown name is a warning and not an error
+	OwnPrefix  string           // names that start so are those of an organisation's own attributes, which no list can have; "" for none
 }
 
 // Own tells whether a name is one of an organisation's own attributes.
@@ -56,12 +88,23 @@ func (o *Object) Own(name string) bool {
 func (o *Object) Attribute(name string) (Attribute, bool) {
 	for _, a := range o.Attributes {
 		if a.Name == name {
-			a.Known = true
+			a.Known, a.Limit = true, o.limit(name)
 			return a, true
 		}
 	}
 	return Attribute{}, false
 }
+
+// limit is that of the attribute with this name.
+func (o *Object) limit(name string) Limit {
+	if l, ok := o.Limits[name]; ok {
+		return l
+	}
+	return o.Limits[""]
+}
+
+// Bare is what can be said of an attribute that is not listed.
+func (o *Object) Bare(name string) Attribute { return Attribute{Name: name, Limit: o.limit(name)} }
 
 // Schema is the list of object types of one system.
 type Schema []Object

@@ -33,6 +33,7 @@ type attribute struct {
 	exact     bool // letter case counts
 	reference bool
 	members   bool // a reference with several values: written in batches, never read
+	single    bool // the target takes one value where others take several
 	place     place
 }
 
@@ -54,12 +55,20 @@ func newKind(use connector.Use, cfg Config) (*kind, error) {
 		k.attrs = append(k.attrs, a)
 		k.byName[def.Name] = a
 	}
+	if err := k.check(cfg); err != nil {
+		return nil, err
+	}
 	for _, name := range use.Joining {
 		a, err := k.attribute(name, cfg)
 		if err != nil {
 			return nil, err
 		}
 		k.joining = append(k.joining, a)
+	}
+	if cfg.Dialect == Leapsome {
+		if err := k.checkLeapsome(); err != nil {
+			return nil, err
+		}
 	}
 	if len(k.joining) == 0 {
 		name := "userName" // scim.R9
@@ -75,6 +84,26 @@ func newKind(use connector.Use, cfg Config) (*kind, error) {
 	return k, nil
 }
 
+// check refuses mappings to a second element of an attribute where the target takes one (singleMultiValue).
+func (k *kind) check(cfg Config) error {
+	if !cfg.SingleMultiValue {
+		return nil
+	}
+	first := map[string]*attribute{}
+	for _, a := range k.attrs {
+		whole := defined(scim.Path{Schema: a.path.Schema, Attribute: a.path.Attribute})
+		if a.reference || whole == nil || !whole.MultiValued {
+			continue
+		}
+		name := strings.ToLower(a.path.Attribute)
+		if other := first[name]; other != nil && other.element() != a.element() {
+			return fmt.Errorf("attributes %s and %s of %s: the target takes one element of %s (setting singleMultiValue): map one of the two", other.name, a.name, k.name, whole.Name)
+		}
+		first[name] = a
+	}
+	return nil
+}
+
 // attribute returns an attribute in use, or one made for a name that is not.
 func (k *kind) attribute(name string, cfg Config) (*attribute, error) {
 	if a := k.byName[name]; a != nil {
@@ -88,12 +117,14 @@ func (k *kind) attribute(name string, cfg Config) (*attribute, error) {
 }
 
 func newAttribute(def schema.Attribute, cfg Config) (*attribute, error) {
-	path, err := scim.ParsePath(def.Name, knownSchema(def.Name, cfg.ExtensionNesting)...)
+	path, err := parsePath(def.Name, cfg)
 	if err != nil {
 		return nil, err
 	}
+	def.Limit = cfg.limit(def.Name)
 	a := &attribute{name: def.Name, path: path, text: def.Name, def: def, reference: def.Type == schema.Reference}
 	a.members = a.reference && def.MultiValued
+	a.single = cfg.SingleMultiValue && !a.reference
 	known := defined(path)
 	a.boolean = def.Type == schema.Boolean || strings.EqualFold(def.Name, "active")
 	a.number = def.Type == schema.Integer
@@ -104,11 +135,25 @@ func newAttribute(def schema.Attribute, cfg Config) (*attribute, error) {
 	if cfg.Dialect == RFC {
 		a.path.Filter = typedFilter(path)
 	}
-	if cfg.Dialect == RFC || cfg.ExtensionNesting == nestAfterUser {
+	if (cfg.Dialect == RFC || cfg.ExtensionNesting == nestAfterUser) && cfg.ExtensionSeparator != separatorDot {
 		a.text = a.path.String() // a dot before the sub-attribute, where the name may have a further colon
 	}
 	a.place = placeOf(a.path)
 	return a, nil
+}
+
+// parsePath takes the name of an attribute apart as the settings have it (scim.R23).
+func parsePath(name string, cfg Config) (scim.Path, error) {
+	if i := strings.LastIndexByte(name, '.'); cfg.ExtensionSeparator == separatorDot && i > 0 && len(name) > 4 && strings.EqualFold(name[:4], "urn:") {
+		return scim.ParsePath(name[:i]+":"+name[i+1:], name[:i])
+	}
+	return scim.ParsePath(name, knownSchema(name, cfg.ExtensionNesting)...)
+}
+
+// CheckAttribute tells what is wrong with the name of an attribute in a mapping.
+func (c Config) CheckAttribute(name string) error {
+	_, err := parsePath(name, c)
+	return err
 }
 
 // defined is what RFC 7643 says of an attribute, nil when it says nothing.
@@ -160,6 +205,9 @@ func (a *attribute) element() string {
 func (a *attribute) wire(v any) (any, error) {
 	switch v := v.(type) {
 	case []any:
+		if a.single && len(v) > 1 {
+			return nil, fmt.Errorf("%s has %d values, and the target takes one (setting singleMultiValue)", a.name, len(v))
+		}
 		out := make([]any, 0, len(v))
 		for _, e := range v {
 			w, err := a.wire(e)
@@ -188,6 +236,7 @@ func (a *attribute) wire(v any) (any, error) {
 
 // typed turns a text into the type of the attribute (scim.R27).
 func (a *attribute) typed(text string) (any, error) {
+	text = a.def.Fit(text)
 	trimmed := strings.TrimSpace(text)
 	switch {
 	case a.boolean:

@@ -43,13 +43,15 @@ func (c *Client) createBody(k *kind, attrs identity.Attrs) (*record, error) {
 		if err := a.put(body, v); err != nil {
 			return nil, fmt.Errorf("attribute %s: %w", a.name, err)
 		}
-		if urn := a.path.Schema; urn != "" && !scim.IsCoreURN(urn) && c.cfg.Dialect != Legacy && !listed(schemas, urn) {
+		if urn := a.path.Schema; urn != "" && !scim.IsCoreURN(urn) && c.cfg.ExtensionInSchemas && !listed(schemas, urn) {
 			schemas = append(schemas, urn) // scim.R24
 		}
 	}
 	body.fields[0] = field{"schemas", schemas}
+	if c.cfg.PrimaryEmailRequired {
+		primaryWorkMail(body, c.cfg.Dialect != Legacy)
+	}
 	if c.cfg.Dialect == Legacy {
-		primaryWorkMail(body)
 		body.set("meta", map[string]any{"resourceType": string(k.name)})
 	}
 	return body, nil
@@ -135,8 +137,8 @@ func listed(schemas []any, urn string) bool {
 	return false
 }
 
-// primaryWorkMail marks the work address as the primary one when no other is (scim.R29).
-func primaryWorkMail(body *record) {
+// primaryWorkMail marks the work address, or any that is the only one, as the primary one when none is (scim.R29).
+func primaryWorkMail(body *record, only bool) {
 	list, _ := body.get("emails").([]any)
 	var work *record
 	for _, e := range list {
@@ -147,7 +149,7 @@ func primaryWorkMail(body *record) {
 		if m.get("primary") != nil {
 			return
 		}
-		if m.get("type") == "work" {
+		if m.get("type") == "work" || only && len(list) == 1 {
 			work = m
 		}
 	}

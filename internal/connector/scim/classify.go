@@ -32,6 +32,9 @@ func (c *Client) judge(x *exchange, at called, resp *httpx.Response) *connector.
 		return e
 	}
 	switch s := resp.Status; {
+	case s == http.StatusForbidden && c.cfg.Dialect == Leapsome:
+		e.Kind, e.Code = connector.KindAuth, connector.CodeUnauthorized
+		e.Hint = "Leapsome answers 403 to a token that is not valid: make a new one (Settings, Integrations, SCIM User provisioning) and renew the setting auth"
 	case s < 300:
 		e.Hint = c.notSCIM(resp)
 	case s == http.StatusBadRequest:

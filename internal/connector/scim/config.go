@@ -160,6 +160,7 @@ func leapsomeOnly(d *web.Decoder, c Config) {
 		why  string
 	}{
 		{"referencesInCreate", c.ReferencesInCreate, "its create takes no references"},
+		{"memberBatch", c.MemberBatch > 100, "it takes 100 members at once"},
 		{"updateMethod", c.UpdateMethod == byPut, "its updates are partial resources"},
 		{"managerShape", c.ManagerShape != shapeText, "a manager is a text there"},
 		{"booleanAsString", c.BooleanAsString, "its Booleans are JSON Booleans"},

@@ -31,7 +31,7 @@ func (c *Client) List(ctx context.Context, kind identity.Kind, cursor string) (c
 	} else {
 		q.Set("startIndex", strconv.Itoa(start))
 	}
-	k.exclude(q)
+	c.exclude(k, q)
 	x := &exchange{method: http.MethodGet, path: k.endpoint, query: q, safe: true}
 	resp, err := c.send(ctx, x)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/scim"
 )
 
 // givenUpAfter is how many single members a server refuses one by one, without accepting any, before the rest is not
@@ -49,7 +50,15 @@ func (c *Client) split(ctx context.Context, k *kind, u connector.Update, refused
 			return nil, err
 		}
 	}
-	h := halving{c: c, k: k, u: u, last: refused}
+	h := halving{last: refused, write: func(ctx context.Context, ch connector.Change, refs []any) *refusal {
+		ch.New = refs
+		ops, err := c.operations(k, connector.Update{Kind: u.Kind, Anchor: u.Anchor, Changes: []connector.Change{ch}})
+		if err != nil {
+			return &refusal{err: invalid("PATCH "+k.itemPath(u.Anchor), err)}
+		}
+		_, failed := c.patch(ctx, k, u.Anchor, ops)
+		return failed
+	}}
 	for _, ch := range members {
 		refs := list(ch.New)
 		if len(others) == 0 && len(members) == 1 {
@@ -68,9 +77,7 @@ func (c *Client) split(ctx context.Context, k *kind, u connector.Update, refused
 
 // halving is the state of one split.
 type halving struct {
-	c        *Client
-	k        *kind
-	u        connector.Update
+	write    func(ctx context.Context, ch connector.Change, refs []any) *refusal // sends a change with these members
 	accepted int
 	refused  []string // anchors
 	untried  int
@@ -95,13 +102,7 @@ func (h *halving) send(ctx context.Context, ch connector.Change, refs []any) err
 		h.untried += len(refs)
 		return nil
 	}
-	part := ch
-	part.New = refs
-	ops, err := h.c.operations(h.k, connector.Update{Kind: h.u.Kind, Anchor: h.u.Anchor, Changes: []connector.Change{part}})
-	if err != nil {
-		return invalid("PATCH "+h.k.itemPath(h.u.Anchor), err)
-	}
-	_, failed := h.c.patch(ctx, h.k, h.u.Anchor, ops)
+	failed := h.write(ctx, ch, refs)
 	switch {
 	case failed == nil, failed.noTarget && ch.Op == connector.Remove && len(refs) == 1: // gone already
 		h.accepted += len(refs)
@@ -132,4 +133,32 @@ func (h *halving) result() error {
 		e.Detail += fmt.Sprintf("; %d were not tried, since none was accepted", h.untried)
 	}
 	return &e
+}
+
+// emptyGroup takes all members from a group that cannot be deleted (noGroupDelete).
+func (c *Client) emptyGroup(ctx context.Context, k *kind, anchor string) error {
+	var err error
+	none := connector.Change{Attr: "members", Op: connector.Set, New: []any{}}
+	switch {
+	case c.cfg.Dialect == Leapsome:
+		var known map[string]any
+		if known, err = c.lookUp(ctx, k, anchor, []string{k.mustHave()}); err == nil {
+			err = c.writeMembers(ctx, k, anchor, none, []field{{k.mustHave(), known[k.mustHave()]}})
+		}
+	case c.puts(k):
+		_, err = c.put(ctx, k, connector.Update{Kind: k.name, Anchor: anchor, Changes: []connector.Change{{Attr: "members", Op: connector.Clear}}})
+	default:
+		ops := []operation{{Operation: scim.Operation{Op: c.spell(scim.OpRemove), Path: "members"}}}
+		if _, failed := c.patch(ctx, k, anchor, ops); failed != nil && !failed.noTarget {
+			err = failed.err
+		}
+	}
+	switch {
+	case connector.KindOf(err) == connector.KindNotFound && err != nil: // gone already (scim.R21)
+		return nil
+	case err != nil:
+		return err
+	}
+	c.log.WarnContext(ctx, "the target cannot delete groups: the group was emptied and stays there", "group", anchor)
+	return nil
 }

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
@@ -20,10 +21,19 @@ type operation struct {
 // operations are the operations of an update (section 5, section 6, section 7).
 func (c *Client) operations(k *kind, u connector.Update) ([]operation, error) {
 	var first, merged, rest []operation
+	var role roleText
 	for _, ch := range u.Changes {
 		a, err := k.attribute(ch.Attr, c.cfg)
 		if err != nil {
 			return nil, err
+		}
+		if c.cfg.RolesShape == shapeText && a.isRole() && ch.Op != connector.Clear {
+			op, err := role.write(c, a, ch)
+			if err != nil {
+				return nil, err
+			}
+			rest = append(rest, op...)
+			continue
 		}
 		switch ch.Op {
 		case connector.Set:
@@ -61,6 +71,9 @@ func (c *Client) operations(k *kind, u connector.Update) ([]operation, error) {
 			return nil, fmt.Errorf("attribute %s: there is no operation %q", a.name, ch.Op)
 		}
 	}
+	if err := role.finish(rest); err != nil {
+		return nil, err
+	}
 	if len(merged) > 1 {
 		op, err := c.merge(merged)
 		if err != nil {
@@ -92,8 +105,29 @@ func (c *Client) set(k *kind, a *attribute, ch connector.Change, anchor string) 
 			o.Value = textOfBool(b)
 		}
 	}
+	if op == scim.OpAdd && c.addsMail(k, a) {
+		built := map[string]any{}
+		if err := a.path.Set(built, o.Value); err != nil {
+			return operation{}, fmt.Errorf("attribute %s: %w", a.name, err)
+		}
+		mails := &record{fields: []field{{"emails", tight(built["emails"])}}}
+		primaryWorkMail(mails, true)
+		o = operation{Operation: scim.Operation{Op: op, Path: "emails", Value: loose(mails.get("emails"))}, attr: a}
+	}
 	o.Op = c.spell(o.Op)
 	return o, nil
+}
+
+// addsMail tells whether an address that an account does not have yet is added with the mark of the primary one
+// (primaryEmailRequired). The dialect legacy marks it in a create alone (scim.R29).
+func (c *Client) addsMail(k *kind, a *attribute) bool {
+	if !c.cfg.PrimaryEmailRequired || c.cfg.Dialect == Legacy || a.path.Filter == nil || !a.core() ||
+		!strings.EqualFold(a.path.Attribute, "emails") || !strings.EqualFold(a.path.SubAttribute, "value") {
+		return false
+	}
+	return !slices.ContainsFunc(k.attrs, func(o *attribute) bool { // which a mapping gives
+		return strings.EqualFold(o.path.Attribute, "emails") && strings.EqualFold(o.path.SubAttribute, "primary")
+	})
 }
 
 // writeReference writes a manager in the shape that is set (scim.R35).

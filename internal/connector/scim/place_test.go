@@ -62,7 +62,7 @@ func TestReadyPlacesReadWhatPathsRead(t *testing.T) {
 }
 
 func TestReadyPlacesBuildWhatPathsBuild(t *testing.T) {
-	c := &Client{cfg: Config{Dialect: RFC}}
+	c := &Client{cfg: Config{Dialect: RFC, ExtensionInSchemas: true}}
 	check := func(names ...string) {
 		t.Helper()
 		k := &kind{name: identity.User, core: scim.UserURN, byName: map[string]*attribute{}}

@@ -19,7 +19,7 @@ func (c *Client) object(k *kind, resource map[string]any, members bool) *identit
 	o := &identity.Object{Kind: k.name, Anchor: idOf(resource), Attrs: make(identity.Attrs, 0, len(k.attrs))}
 	for _, a := range k.attrs {
 		if a.members && !members {
-			if _, _, shown := scim.Lookup(resource, a.path.Attribute); shown && !c.membersShown.Swap(true) {
+			if _, _, shown := scim.Lookup(resource, a.path.Attribute); shown && c.excludes() && !c.membersShown.Swap(true) {
 				c.log.Warn("the target shows members although they were excluded; they are ignored", "attribute", a.name)
 			}
 			continue
@@ -56,8 +56,10 @@ func (a *attribute) value(v any) any {
 		if !a.reference {
 			break
 		}
-		if _, id, ok := scim.Lookup(t, "value"); ok {
-			return a.ref(id)
+		for _, key := range []string{"value", "managerId"} { // the latter is Leapsome's
+			if _, id, ok := scim.Lookup(t, key); ok {
+				return a.ref(id)
+			}
 		}
 		return nil
 	case string:

@@ -16,40 +16,57 @@ import (
 	"github.com/rollcall-id/rollcall/internal/scim"
 )
 
-// Probe implements connector.Target: one query for a random value of the first joining attribute, for each kind in
-// use, users first (scim.R5, R6).
+// Probe implements connector.Target: one query for a random value of the first joining attribute, or a listing of two
+// objects where the setting probe says so, for each kind in use, users first (scim.R5, R6).
 func (c *Client) Probe(ctx context.Context) (connector.Caps, error) {
 	for _, k := range c.order {
 		if err := c.probe(ctx, k); err != nil {
 			return connector.Caps{}, err
 		}
 	}
-	probes := make([]string, len(c.order))
-	for i := range probes {
-		probes[i] = http.MethodGet
-	}
 	return connector.Caps{
 		List:               c.cfg.List,
 		PageSize:           c.cfg.PageSize,
 		MemberBatch:        c.cfg.MemberBatch,
+		WholeMembers:       c.cfg.Dialect == Leapsome,
 		ReferencesInCreate: c.cfg.ReferencesInCreate,
 		ReadBeforeWrite:    c.cfg.ReadBeforeWrite,
 		PerMinute:          c.cfg.Rate.PerMinute(),
 		Concurrency:        c.cfg.Concurrency,
-		Calls: map[connector.Operation][]string{
-			connector.OpProbe:  probes,
-			connector.OpList:   {http.MethodGet},
-			connector.OpFind:   {http.MethodGet},
-			connector.OpGet:    {http.MethodGet},
-			connector.OpCreate: {http.MethodPost},
-			connector.OpUpdate: {http.MethodPatch},
-			connector.OpDelete: {http.MethodDelete},
-		},
+		Calls:              c.calls(),
 	}, nil
+}
+
+// calls are those of each operation. Cost knows more of creates, updates and deletes.
+func (c *Client) calls() map[connector.Operation][]string {
+	probes := make([]string, len(c.order))
+	for i := range probes {
+		probes[i] = http.MethodGet
+	}
+	update := []string{http.MethodPatch}
+	if c.cfg.UpdateMethod == byPut {
+		update = []string{http.MethodGet, http.MethodPut}
+	}
+	return map[connector.Operation][]string{
+		connector.OpProbe:  probes,
+		connector.OpList:   {http.MethodGet},
+		connector.OpFind:   {http.MethodGet},
+		connector.OpGet:    {http.MethodGet},
+		connector.OpCreate: {http.MethodPost},
+		connector.OpUpdate: update,
+		connector.OpDelete: {http.MethodDelete},
+	}
 }
 
 func (c *Client) probe(ctx context.Context, k *kind) error {
 	x := c.queryOf(k, k.joining[0], uuid.NewString())
+	if c.cfg.Probe == probeList {
+		x.query, x.op = url.Values{"count": {"2"}}, "GET "+k.endpoint
+		if !c.cfg.NoAttributesParam {
+			x.query.Set("startIndex", "1")
+		}
+		c.exclude(k, x.query)
+	}
 	x.safe = false // not repeated: whether the target answers at all is what the probe is to tell, within the time-out
 	resp, err := c.send(ctx, x)
 	if err != nil {
@@ -60,7 +77,7 @@ func (c *Client) probe(ctx context.Context, k *kind) error {
 	case resp.Status == http.StatusNotFound && c.cfg.EmptyQuery404:
 	case resp.Status != http.StatusOK || !isList:
 		return c.judge(x, probe, resp)
-	case len(list.Resources) > 0:
+	case len(list.Resources) > 0 && c.cfg.Probe == probeFilter:
 		return &connector.Error{Kind: connector.KindIncompatible, Op: x.name(), Code: connector.CodeServiceIncompatible, Status: resp.Status,
 			Detail: fmt.Sprintf("a query for a random %s found %d objects", k.joining[0].name, len(list.Resources)),
 			Hint:   fmt.Sprintf("the target does not filter on %s: match on another attribute", k.joining[0].name)}
@@ -71,17 +88,20 @@ func (c *Client) probe(ctx context.Context, k *kind) error {
 // queryOf is the query for objects whose attribute equals a value (scim.R7 to R11, R14). It is no page of a listing
 // (scim.R52), so it carries no count.
 func (c *Client) queryOf(k *kind, a *attribute, value string) *exchange {
-	q := url.Values{"filter": {a.text + " eq " + scim.Quote(value)}}
-	k.exclude(q)
+	q := url.Values{"filter": {a.text + " eq " + scim.Quote(a.def.Fit(value))}}
+	c.exclude(k, q)
 	return &exchange{method: http.MethodGet, path: k.endpoint, query: q, safe: true, op: "GET " + k.endpoint + "?filter=" + a.text}
 }
 
 // exclude asks a server not to send the members of groups (scim.R11).
-func (k *kind) exclude(q url.Values) {
-	if k.name == identity.Group {
+func (c *Client) exclude(k *kind, q url.Values) {
+	if k.name == identity.Group && c.excludes() {
 		q.Set("excludedAttributes", "members")
 	}
 }
+
+// excludes tells whether the server takes the parameter.
+func (c *Client) excludes() bool { return !c.cfg.NoAttributesParam && c.cfg.Dialect != Leapsome }
 
 // Find implements connector.Target.
 func (c *Client) Find(ctx context.Context, kind identity.Kind, attr, value string, limit int) ([]*identity.Object, error) {
@@ -119,6 +139,7 @@ func (c *Client) find(ctx context.Context, k *kind, a *attribute, value string) 
 	if resp.Status != http.StatusOK || !isList {
 		return nil, c.judge(x, collection, resp)
 	}
+	value = a.def.Fit(value)
 	var out []map[string]any
 	for _, r := range list.resources() {
 		equal, folded := a.holds(r, value)
@@ -148,9 +169,15 @@ func (c *Client) Get(ctx context.Context, kind identity.Kind, anchor string) (*i
 	return c.object(k, resource, false), nil
 }
 
+// get reads a resource without its members.
 func (c *Client) get(ctx context.Context, k *kind, anchor string) (map[string]any, error) {
 	q := url.Values{}
-	k.exclude(q)
+	c.exclude(k, q)
+	return c.fetch(ctx, k, anchor, q)
+}
+
+// fetch reads a resource.
+func (c *Client) fetch(ctx context.Context, k *kind, anchor string, q url.Values) (map[string]any, error) {
 	x := &exchange{method: http.MethodGet, path: k.itemPath(anchor), query: q, safe: true}
 	resp, err := c.send(ctx, x)
 	if err != nil {
@@ -159,9 +186,11 @@ func (c *Client) get(ctx context.Context, k *kind, anchor string) (map[string]an
 	resource, ok := decodeResource(resp.Body)
 	switch {
 	case resp.Status != http.StatusOK || !ok:
-		return nil, c.judge(x, item, resp)
+		return nil, c.judgeItem(ctx, k, x, resp)
 	case idOf(resource) == "":
 		return nil, c.broken(x, resp, "the resource has no id", "")
+	case idOf(resource) != anchor && c.cfg.Dialect == Leapsome: // an object that has this as its externalId
+		return nil, &connector.Error{Kind: connector.KindNotFound, Op: x.name(), Code: connector.CodeInvalidAnchor, Status: resp.Status, Detail: "there is no object with this id"}
 	case idOf(resource) != anchor:
 		return nil, c.broken(x, resp, fmt.Sprintf("asked for %q, the target answered with %q", anchor, idOf(resource)), "")
 	}
@@ -175,12 +204,20 @@ func (c *Client) Create(ctx context.Context, obj *identity.Object) (*identity.Ob
 	if err != nil {
 		return nil, err
 	}
+	if c.cfg.Dialect == Leapsome {
+		return c.createLeapsome(ctx, k, obj)
+	}
 	x := &exchange{method: http.MethodPost, path: k.endpoint}
 	body, err := c.createBody(k, obj.Attrs)
 	if err != nil {
 		return nil, invalid(x.name(), err)
 	}
 	x.body = body
+	return c.post(ctx, k, obj, x)
+}
+
+// post sends a create.
+func (c *Client) post(ctx context.Context, k *kind, obj *identity.Object, x *exchange) (*identity.Object, error) {
 	resp, err := c.send(ctx, x)
 	if err != nil {
 		return nil, err
@@ -232,9 +269,21 @@ func (c *Client) Update(ctx context.Context, u connector.Update) (*identity.Obje
 	if err != nil {
 		return nil, err
 	}
+	if c.cfg.ReferenceCheck == checkQuery {
+		if u.Changes, err = c.notSetYet(ctx, k, u); err != nil || len(u.Changes) == 0 {
+			return nil, err
+		}
+	}
+	switch {
+	case c.cfg.Dialect == Leapsome:
+		return c.updateLeapsome(ctx, k, u)
+	case c.puts(k):
+		return c.put(ctx, k, u)
+	}
 	return c.update(ctx, k, u)
 }
 
+// update sends a PATCH, in other words or in parts where the server refuses it.
 func (c *Client) update(ctx context.Context, k *kind, u connector.Update) (*identity.Object, error) {
 	ops, err := c.operations(k, u)
 	if err != nil {
@@ -275,7 +324,11 @@ type refusal struct {
 
 // patch sends one PATCH.
 func (c *Client) patch(ctx context.Context, k *kind, anchor string, ops []operation) (*identity.Object, *refusal) {
-	x := &exchange{method: http.MethodPatch, path: k.itemPath(anchor), body: message(ops), safe: repeatable(ops)}
+	return c.change(ctx, k, anchor, &exchange{method: http.MethodPatch, path: k.itemPath(anchor), body: message(ops), safe: repeatable(ops)})
+}
+
+// change sends a PATCH or a PUT of one object.
+func (c *Client) change(ctx context.Context, k *kind, anchor string, x *exchange) (*identity.Object, *refusal) {
 	resp, err := c.send(ctx, x)
 	if err != nil {
 		return nil, &refusal{err: connector.AsError(err)}
@@ -285,7 +338,7 @@ func (c *Client) patch(ctx context.Context, k *kind, anchor string, ops []operat
 	default:
 		scimType, _ := c.said(resp)
 		return nil, &refusal{
-			err:      c.judge(x, item, resp),
+			err:      c.judgeItem(ctx, k, x, resp),
 			noTarget: resp.Status == http.StatusBadRequest && strings.EqualFold(scimType, string(scim.NoTarget)),
 			tooMuch:  resp.Status == http.StatusBadRequest || resp.Status == http.StatusRequestEntityTooLarge,
 		}
@@ -306,6 +359,13 @@ func (c *Client) Delete(ctx context.Context, kind identity.Kind, anchor string) 
 	if err != nil {
 		return err
 	}
+	if k.name == identity.Group && c.cfg.NoGroupDelete {
+		return c.emptyGroup(ctx, k, anchor)
+	}
+	if c.cfg.Dialect == Leapsome {
+		return &connector.Error{Kind: connector.KindUnsupported, Op: "delete " + string(kind), Code: connector.CodeMethodNotAllowed, NotSent: true,
+			Detail: "Leapsome has no call that deletes a user", Hint: "take delete from the actions of the rule; the user is disabled instead"}
+	}
 	x := &exchange{method: http.MethodDelete, path: k.itemPath(anchor), safe: true}
 	resp, err := c.send(ctx, x)
 	if err != nil {
@@ -315,7 +375,10 @@ func (c *Client) Delete(ctx context.Context, kind identity.Kind, anchor string) 
 	case http.StatusNoContent, http.StatusOK, http.StatusAccepted, http.StatusNotFound, http.StatusGone: // scim.R21
 		return nil
 	}
-	return c.judge(x, item, resp)
+	if e := c.judgeItem(ctx, k, x, resp); e.Kind != connector.KindNotFound {
+		return e
+	}
+	return nil
 }
 
 // broken is an answer that does not follow the protocol.
