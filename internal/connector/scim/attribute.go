@@ -144,10 +144,19 @@ func newAttribute(def schema.Attribute, cfg Config) (*attribute, error) {
 
 // parsePath takes the name of an attribute apart as the settings have it (scim.R23).
 func parsePath(name string, cfg Config) (scim.Path, error) {
-	if i := strings.LastIndexByte(name, '.'); cfg.ExtensionSeparator == separatorDot && i > 0 && len(name) > 4 && strings.EqualFold(name[:4], "urn:") {
-		return scim.ParsePath(name[:i]+":"+name[i+1:], name[:i])
+	if urn, attr, ok := cutAtDot(name); ok && cfg.ExtensionSeparator == separatorDot {
+		return scim.ParsePath(urn+":"+attr, urn)
 	}
 	return scim.ParsePath(name, knownSchema(name, cfg.ExtensionNesting)...)
+}
+
+// cutAtDot finds the end of a schema as SCIM 1.1 writes it, urn:…:1.0.department: what follows its last colon is a version.
+func cutAtDot(name string) (urn, attr string, ok bool) {
+	colon, dot := strings.LastIndexByte(name, ':'), strings.LastIndexByte(name, '.')
+	if colon < 0 || dot < colon+2 || name[colon+1] < '0' || name[colon+1] > '9' {
+		return "", "", false
+	}
+	return name[:dot], name[dot+1:], true
 }
 
 // CheckAttribute tells what is wrong with the name of an attribute in a mapping.
