@@ -290,7 +290,7 @@ func (c *cycle) describeUpdate(ctx context.Context, r *rule, w store.WorkItem, t
 			if err != nil {
 				return fmt.Errorf("rule %s: read the members written for %q: %w", w.Rule, w.Anchor, err)
 			}
-			calls.whole(r.def.To, rc.Attr, len(remaining(written, rc.Remove))+adds)
+			calls.whole(r.def.To, rc.Attr, len(remaining(written, rc))+adds)
 			adds = 0
 		default:
 			calls.references(r.def.To, rc.Attr, connector.Remove, len(rc.Remove))

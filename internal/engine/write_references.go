@@ -193,7 +193,7 @@ func (p *pen) sendMembers(ctx context.Context, ch refChange) error {
 		remove = nil
 	}
 	if p.caps.WholeMembers && len(remove) > 0 {
-		return p.sendWhole(ctx, ch, remove)
+		return p.sendWhole(ctx, ch)
 	}
 	for part := range slices.Chunk(remove, p.batch(ch, connector.Remove, len(remove))) {
 		if err := p.sendBatch(ctx, connector.Change{Attr: ch.Attr, Op: connector.Remove, New: p.accounts(part)}); err != nil {
@@ -236,31 +236,31 @@ func (p *pen) addable(ch refChange) []store.Member {
 // sendWhole writes all members that remain, for a target that takes none away singly (connector.Caps.WholeMembers). Who
 // is a member beside those that were written by the job is not known, and goes. A list that was written in part leaves
 // open who is a member: all of them are then written again.
-func (p *pen) sendWhole(ctx context.Context, ch refChange, remove []store.Member) error {
+func (p *pen) sendWhole(ctx context.Context, ch refChange) error {
 	written, err := p.Store.Members(context.WithoutCancel(ctx), p.subject.Job.ID, p.it.ObjectKey, ch.Attr)
 	if err != nil { // the cycle ends
 		return &leaseError{fmt.Errorf("rule %s: read the members written for %q: %w", p.it.Rule, p.it.Anchor, err)}
 	}
-	stay, add := remaining(written, remove), p.addable(ch)
+	stay, add := remaining(written, ch), p.addable(ch)
 	all := connector.Change{Attr: ch.Attr, Op: connector.Set, New: p.accounts(slices.Concat(stay, add))}
 	if _, err := p.subject.Target.Update(ctx, p.updateOf([]connector.Change{all})); err != nil {
 		if doubtful(err) {
-			p.doubtMembers(slices.Concat(stay, remove, add))
+			p.doubtMembers(slices.Concat(stay, ch.Remove, add))
 		}
 		return err
 	}
 	p.res.written = true
-	told := []connector.Change{{Attr: ch.Attr, Op: connector.Remove, New: p.accounts(remove)}}
+	told := []connector.Change{{Attr: ch.Attr, Op: connector.Remove, New: p.accounts(ch.Remove)}}
 	if len(add) > 0 {
 		told = append(told, connector.Change{Attr: ch.Attr, Op: connector.Add, New: p.accounts(add)})
 	}
 	p.out.props = append(p.out.props, plan.Properties(p.r.set, told)...)
-	p.res.batch.Unmember = append(p.res.batch.Unmember, remove...)
+	p.res.batch.Unmember = append(p.res.batch.Unmember, ch.Remove...)
 	p.membersAre(add)
 	for _, m := range slices.Concat(stay, add) {
 		p.resolved(store.Unresolved{Owner: m.Owner, Attr: m.Attr, Ref: m.Ref})
 	}
-	p.settled(ch, remove)
+	p.settled(ch, ch.Remove)
 	return nil
 }
 
@@ -283,13 +283,16 @@ func (p *pen) accounts(members []store.Member) []any {
 	return list
 }
 
-// remaining are the members that were written and are not to be removed.
-func remaining(written, remove []store.Member) []store.Member {
-	gone := make(map[identity.Ref]bool, len(remove))
-	for _, m := range remove {
-		gone[m.Ref] = true
+// remaining are the members that were written and are neither to be removed nor to be added (again).
+func remaining(written []store.Member, ch refChange) []store.Member {
+	apart := make(map[identity.Ref]bool, len(ch.Remove)+len(ch.Add))
+	for _, m := range ch.Remove {
+		apart[m.Ref] = true
 	}
-	return slices.DeleteFunc(slices.Clone(written), func(m store.Member) bool { return gone[m.Ref] })
+	for _, ref := range ch.Add {
+		apart[ref] = true
+	}
+	return slices.DeleteFunc(slices.Clone(written), func(m store.Member) bool { return apart[m.Ref] })
 }
 
 // batch is how many of n references one update adds or removes.

@@ -32,6 +32,9 @@ type Subject struct {
 	Flag       string // Boolean attribute of users
 	Manager    string // reference from user to user; "" for none
 
+	NoDelete       bool // the system has no delete of users
+	DeleteDisables bool // a delete of a user turns Flag off, and the user stays
+
 	GroupKey string // unique text attribute of groups
 	Members  string // reference from group to users, with several values
 

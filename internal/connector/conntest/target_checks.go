@@ -296,6 +296,9 @@ func checkFlag(ctx context.Context, s Subject) error {
 }
 
 func checkGone(ctx context.Context, s Subject) error {
+	if s.NoDelete {
+		return ErrSkip
+	}
 	anchors, err := s.users(ctx, 2)
 	if err != nil {
 		return err
@@ -304,6 +307,13 @@ func checkGone(ctx context.Context, s Subject) error {
 		if err := s.Target.Delete(ctx, s.User, anchors[0]); err != nil {
 			return fmt.Errorf("delete: %w", err)
 		}
+	}
+	if s.DeleteDisables {
+		o, err := s.get(ctx, s.User, anchors[0])
+		if err != nil {
+			return err
+		}
+		return wantValue(o, s.Flag, false)
 	}
 	_, err = s.Target.Get(ctx, s.User, anchors[0])
 	if err := wantKind("get of a gone object", err, connector.KindNotFound); err != nil {
@@ -386,6 +396,10 @@ func checkMembers(ctx context.Context, s Subject) error {
 	if s.Group == "" {
 		return ErrSkip
 	}
+	caps, err := s.Target.Probe(ctx)
+	if err != nil {
+		return fmt.Errorf("probe: %w", err)
+	}
 	u, err := s.users(ctx, 8)
 	if err != nil {
 		return err
@@ -410,7 +424,11 @@ func checkMembers(ctx context.Context, s Subject) error {
 		{connector.Remove, append([]string{u[0]}, u[5:]...), nil},
 	}
 	for i, step := range steps {
-		if err := s.update(ctx, s.Group, g.Anchor, connector.Change{Attr: s.Members, Op: step.op, New: s.refs(step.who...)}); err != nil {
+		change := connector.Change{Attr: s.Members, Op: step.op, New: s.refs(step.who...)}
+		if step.op == connector.Remove && caps.WholeMembers {
+			change.Op, change.New = connector.Set, s.refs(step.want...)
+		}
+		if err := s.update(ctx, s.Group, g.Anchor, change); err != nil {
 			return fmt.Errorf("step %d, %s %d members: %w", i+1, step.op, len(step.who), err)
 		}
 		if err := s.wantMembers(ctx, g.Anchor, step.want...); err != nil {
@@ -474,6 +492,9 @@ func checkList(ctx context.Context, s Subject) error {
 		return err
 	}
 	for _, drop := range []bool{false, true} {
+		if drop && (s.NoDelete || s.DeleteDisables) {
+			continue
+		}
 		if drop {
 			found, err := s.Target.Find(ctx, s.User, s.Key, s.plainKey(0), 2)
 			if err != nil || len(found) != 1 {
@@ -526,32 +547,45 @@ func checkCalls(ctx context.Context, s Subject) error {
 	if s.Meter == nil || caps.Calls == nil {
 		return ErrSkip
 	}
+	type step struct {
+		op      connector.Operation
+		changes []connector.Change // of a create or an update
+		run     func() error
+	}
 	var anchor string
-	steps := []struct {
-		op  connector.Operation
-		run func() error
-	}{
-		{connector.OpProbe, func() error { _, err := s.Target.Probe(ctx); return err }},
-		{connector.OpFind, func() error { _, err := s.Target.Find(ctx, s.User, s.Key, s.plainKey(0), 2); return err }},
-		{connector.OpCreate, func() error {
-			made, err := s.create(ctx, s.user(0, s.plainKey(0)))
+	plain := s.user(0, s.plainKey(0))
+	made := make([]connector.Change, len(plain.Attrs))
+	for i, a := range plain.Attrs {
+		made[i] = connector.Change{Attr: a.Name, Op: connector.Set, New: a.Value}
+	}
+	changes := []connector.Change{{Attr: s.Text, Op: connector.Set, New: "x"}, {Attr: s.Other, Op: connector.Set, New: "y"}}
+	known := map[string]any{}
+	for _, a := range plain.Attrs {
+		known[a.Name] = a.Value
+	}
+	steps := []step{
+		{connector.OpProbe, nil, func() error { _, err := s.Target.Probe(ctx); return err }},
+		{connector.OpFind, nil, func() error { _, err := s.Target.Find(ctx, s.User, s.Key, s.plainKey(0), 2); return err }},
+		{connector.OpCreate, made, func() error {
+			made, err := s.create(ctx, plain)
 			if err == nil {
 				anchor = made.Anchor
 			}
 			return err
 		}},
-		{connector.OpGet, func() error { _, err := s.get(ctx, s.User, anchor); return err }},
-		{connector.OpUpdate, func() error {
-			return s.update(ctx, s.User, anchor, connector.Change{Attr: s.Text, Op: connector.Set, New: "x"}, connector.Change{Attr: s.Other, Op: connector.Set, New: "y"})
+		{connector.OpGet, nil, func() error { _, err := s.get(ctx, s.User, anchor); return err }},
+		{connector.OpUpdate, changes, func() error {
+			_, err := s.Target.Update(ctx, connector.Update{Kind: s.User, Anchor: anchor, Changes: changes, Known: known})
+			return err
 		}},
-		{connector.OpDelete, func() error { return s.Target.Delete(ctx, s.User, anchor) }},
+	}
+	if !s.NoDelete {
+		steps = append(steps, step{connector.OpDelete, nil, func() error { return s.Target.Delete(ctx, s.User, anchor) }})
 	}
 	if l, ok := s.Target.(connector.Lister); ok && caps.List {
-		steps = append(steps, struct {
-			op  connector.Operation
-			run func() error
-		}{connector.OpList, func() error { _, err := l.List(ctx, s.User, ""); return err }})
+		steps = append(steps, step{connector.OpList, nil, func() error { _, err := l.List(ctx, s.User, ""); return err }})
 	}
+	tariff, _ := s.Target.(connector.Tariff)
 	for _, step := range steps {
 		before := s.Meter.Read().ByMethod
 		if err := step.run(); err != nil {
@@ -563,7 +597,11 @@ func checkCalls(ctx context.Context, s Subject) error {
 			got[m] -= before[m]
 		}
 		want := map[string]int64{}
-		for _, m := range caps.Calls[step.op] {
+		methods := caps.Calls[step.op]
+		if tariff != nil && (step.changes != nil || step.op == connector.OpDelete) {
+			methods = tariff.Cost(step.op, s.User, step.changes)
+		}
+		for _, m := range methods {
 			want[m]++
 		}
 		if !maps.Equal(got, want) {

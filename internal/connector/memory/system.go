@@ -38,6 +38,7 @@ type Call struct {
 	Value  string             // of Find; the cursor of List
 	Object *identity.Object   // of Create, as given
 	Change []connector.Change // of Update, as given
+	Known  map[string]any     // of Update
 }
 
 // System is a source and a target in memory. Safe for concurrent use.

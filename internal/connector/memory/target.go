@@ -198,7 +198,7 @@ func (s *System) check(op string, t *table, o *identity.Object, written identity
 
 // Update implements connector.Target. It changes everything or nothing.
 func (s *System) Update(ctx context.Context, u connector.Update) (*identity.Object, error) {
-	c := Call{Op: connector.OpUpdate, Kind: u.Kind, Anchor: u.Anchor, Change: slices.Clone(u.Changes)}
+	c := Call{Op: connector.OpUpdate, Kind: u.Kind, Anchor: u.Anchor, Change: slices.Clone(u.Changes), Known: maps.Clone(u.Known)}
 	t, err := s.table(u.Kind, "update")
 	if err != nil {
 		return nil, err
@@ -224,6 +224,9 @@ func (s *System) update(t *table, u connector.Update) (*identity.Object, error) 
 	written := make(identity.Attrs, 0, len(u.Changes))
 	for _, ch := range u.Changes {
 		v, _ := o.Get(ch.Attr)
+		if s.cfg.Caps.WholeMembers && ch.Op == connector.Remove {
+			return nil, &connector.Error{Kind: connector.KindUnsupported, Op: "update " + string(u.Kind), Detail: "single members cannot be taken away"}
+		}
 		written = append(written, identity.Attr{Name: ch.Attr, Value: ch.New})
 		switch ch.Op {
 		case connector.Set:
