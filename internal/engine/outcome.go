@@ -268,6 +268,19 @@ func (p *pen) compare(got *identity.Object, sent identity.Attrs) {
 	}
 }
 
+// codeRepeated is the code of a record about an account that gets the same update again and again.
+const codeRepeated = "RepeatedUpdate"
+
+// tooOften warns of attributes to which the same value was sent again and again (scim.R28).
+func (p *pen) tooOften(attrs []string) {
+	if len(attrs) == 0 {
+		return
+	}
+	p.often = "the last three updates sent the same " + strings.Join(attrs, ", ") + ": the target shows another value than it is sent, or somebody sets it back; " +
+		"map the value in the form in which the target keeps it, or set compareWith: sent"
+	p.Logger.Warn("the same update is sent again and again", "rule", p.it.Rule, "source_id", p.it.Anchor, "attributes", attrs)
+}
+
 func (p *pen) step(name, text string) {
 	kind := "export"
 	if name == "EntryImport" || name == "EntryImportObjectNotFound" {
@@ -290,6 +303,9 @@ func (p *pen) close() {
 	}
 	if p.out.status == statusSuccess && len(p.t.Warn) > 0 {
 		p.out.status, p.out.code, p.out.reason = statusWarning, codeUnresolved, p.t.Warn[0]
+	}
+	if p.out.status == statusSuccess && p.often != "" {
+		p.out.status, p.out.code, p.out.reason = statusWarning, codeRepeated, p.often
 	}
 	if kept := p.t.driftOf(true); p.out.status == statusSuccess && len(kept) > 0 {
 		p.out.status, p.out.code, p.out.reason = statusWarning, p.t.keptCode(), p.t.keptReason()

@@ -87,8 +87,8 @@ type hash [16]byte
 // versionTask and versionCurrent change with the list of fields. A cycle that another version of the program left is
 // not continued with a work list that means something else.
 const (
-	versionTask    = 3
-	versionCurrent = 1
+	versionTask    = 4
+	versionCurrent = 2
 )
 
 func (t *task) code(c *packed.Coder) {
@@ -137,6 +137,11 @@ func codeCurrent(c *packed.Coder, cur *plan.Current) {
 	c.Flags(&cur.Read)
 	packed.Map(c, &cur.Values, (*packed.Coder).Value)
 	packed.Map(c, &cur.Refs, packed.Text)
+	packed.List(c, &cur.Sent, func(c *packed.Coder, r *plan.Repeat) {
+		c.Text(&r.Attr)
+		c.Number(&r.Sum)
+		packed.Enum(c, &r.Times)
+	})
 }
 
 func codeChange(c *packed.Coder, ch *connector.Change) {
@@ -206,5 +211,5 @@ func (t *task) known() *plan.Current {
 	if t.Current == nil {
 		return &plan.Current{Values: map[string]any{}, Refs: map[string]string{}}
 	}
-	return &plan.Current{Values: maps.Clone(t.Current.Values), Refs: maps.Clone(t.Current.Refs), Read: t.Current.Read}
+	return &plan.Current{Values: maps.Clone(t.Current.Values), Refs: maps.Clone(t.Current.Refs), Read: t.Current.Read, Sent: t.Current.Sent}
 }

@@ -91,7 +91,7 @@ func fillAll(t testing.TB, v reflect.Value, n *int) {
 		v.SetBool(true)
 	case reflect.Int:
 		v.SetInt(int64(*n))
-	case reflect.Uint8:
+	case reflect.Uint8, reflect.Uint64:
 		v.SetUint(uint64(*n))
 	case reflect.Interface:
 		v.Set(reflect.ValueOf(fmt.Sprint("value ", *n)))

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -152,4 +153,31 @@ func TestTextsAreBroughtIntoTheFormThatTheTargetTakes(t *testing.T) {
 		t.Errorf("account %v", got)
 	}
 	w.steady()
+}
+
+// TestTheSameUpdateInThreeCyclesIsToldWithItsAttribute: a target that keeps another value than it is sent gets it again
+// whenever it is compared (scim.R28).
+func TestTheSameUpdateInThreeCyclesIsToldWithItsAttribute(t *testing.T) {
+	w := newWorld(t, setup{settings: drifting(job.DriftCorrect)})
+	w.source.Put(user("ann", "title", "Driver"))
+	w.run()
+	for cycle := 1; cycle <= 4; cycle++ {
+		w.edit(identity.User, "ann", "title", "DRIVER")
+		rep := w.reconcile()
+		want(t, rep, store.Counts{Updated: 1})
+		code := "update success"
+		if cycle >= 3 {
+			code = "update warning RepeatedUpdate"
+		}
+		if got := w.codeOf(rep, "ann"); got != code {
+			t.Errorf("cycle %d: %s, want %s", cycle, got, code)
+		}
+		if records := w.records(rep.Cycle.ID); cycle >= 3 && !strings.Contains(string(records[0].Doc), "the same title:") {
+			t.Errorf("cycle %d: the record does not name the attribute: %s", cycle, records[0].Doc)
+		}
+	}
+	w.source.Put(user("ann", "title", "Clerk"))
+	if got := w.codeOf(w.run(), "ann"); got != "update success" {
+		t.Errorf("another value: %s", got)
+	}
 }

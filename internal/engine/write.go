@@ -24,6 +24,8 @@ type pen struct {
 
 	doubt  bool // a write failed in a way that leaves open whether it took effect
 	unmade bool // so did the create
+
+	often string // says which values are sent again and again; "" for none
 }
 
 // write carries out one item.
@@ -418,6 +420,7 @@ func (p *pen) sendChanges(ctx context.Context) error {
 			return err
 		}
 		p.res.written = true
+		p.tooOften(p.cur.Repeated(changes))
 		p.cur.Merge(changes)
 		p.out.props = append(p.out.props, plan.Properties(p.r.set, changes)...)
 		if got != nil {

@@ -16,6 +16,7 @@ type Current struct {
 	Values map[string]any    // by target attribute
 	Refs   map[string]string // target anchors of single-valued references, by target attribute
 	Read   bool              // read from the target, which may have changed the spelling of what was written
+	Sent   []Repeat          // what the last update set
 }
 
 // Value returns an attribute's value, nil for none.

@@ -52,7 +52,7 @@ func reference(m *mapping.Mapping, anchor string) any {
 
 // Overlay puts the values that were found in the target over what was written last, for the attributes named.
 func (c *Current) Overlay(drift []connector.Change) *Current {
-	out := &Current{Values: make(map[string]any, len(c.Values)), Refs: make(map[string]string, len(c.Refs)), Read: c.Read}
+	out := &Current{Values: make(map[string]any, len(c.Values)), Refs: make(map[string]string, len(c.Refs)), Read: c.Read, Sent: c.Sent}
 	for k, v := range c.Values {
 		out.Values[k] = v
 	}
@@ -87,9 +87,13 @@ func rewritten(m *mapping.Mapping, found, written any) bool {
 	return m.Def.Rewritten && isText && !identity.Empty(found) && !identity.Empty(written)
 }
 
-// Recall replaces, in an account that was read from the target, texts that the target may have rewritten by those that
-// were written last, so that only a text that it lost counts as a difference (scim.R28).
+// Recall puts into an account that was read from the target what only its writer knows: what the last update set, and
+// texts that the target may have rewritten, so that only a text that it lost counts as a difference (scim.R28).
 func (c *Current) Recall(set *mapping.Set, last *Current) {
+	if last == nil {
+		return
+	}
+	c.Sent = last.Sent
 	for i := range set.Mappings {
 		m := &set.Mappings[i]
 		if was := last.Value(m.Target); rewritten(m, c.Values[m.Target], was) {
