@@ -235,6 +235,15 @@ func (e *Engine) doubtsOf(ctx context.Context, s Subject, works []store.WorkItem
 			e.doubtOf(w, t, t.values(to), batch)
 		case linked:
 			was.Hash, was.Confirmed = hash{}, time.Time{}
+			if old.earlier && len(t.Changes) > 0 && t.Current != nil {
+				cur := t.known()
+				cur.Doubt(t.Changes)
+				cur.Read = false
+				batch.Project = append(batch.Project, store.Projection{ObjectKey: w.ObjectKey, Name: t.Name, Doc: encodeCurrent(cur)})
+				if t.After == store.Active { // it may have been enabled, so it can be disabled again
+					was.State = store.Active
+				}
+			}
 			batch.Objects = append(batch.Objects, was)
 			i := slices.IndexFunc(s.Def.Rules, func(r job.Rule) bool { return r.Name == w.Rule })
 			if w.Action == string(plan.Delete) && i >= 0 {

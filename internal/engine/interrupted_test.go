@@ -12,6 +12,7 @@ import (
 	"github.com/rollcall-id/rollcall/internal/connector/memory"
 	"github.com/rollcall-id/rollcall/internal/engine"
 	"github.com/rollcall-id/rollcall/internal/identity"
+	"github.com/rollcall-id/rollcall/internal/job"
 	"github.com/rollcall-id/rollcall/internal/store"
 )
 
@@ -219,4 +220,78 @@ func TestAnAccountThatWasMadeInThisCycleIsNotGivenToAnother(t *testing.T) { // I
 	if len(owners) != 3 || w.linkOf("bob") != store.Active {
 		t.Errorf("accounts %v", owners)
 	}
+}
+
+// TestAnAccountThatACycleHasEnabledBeforeItWasGivenUp is disabled when its person is out of scope again.
+func TestAnAccountThatACycleHasEnabledBeforeItWasGivenUp(t *testing.T) { // I5
+	for name, off := range map[string]*identity.Object{"out of scope": user("ann", "department", "Ops"), "disabled": disabled(user("ann", "department", "Sales"))} {
+		t.Run(name, func(t *testing.T) {
+			feeds(t, func(t *testing.T, feed bool) {
+				w := newWorld(t, setup{feed: feed, noPredict: true, loose: true, rules: filtered(inSales())})
+				w.source.Put(user("ann", "department", "Sales"), user("bob", "department", "Sales"))
+				w.run()
+				w.source.Put(off)
+				w.run()
+				w.source.Put(user("ann", "department", "Sales"))
+				w.diesAt(true, updates(identity.User))
+				w.source.Put(off)
+				w.cycle(engine.Options{Manual: true, Initial: true})
+				if w.active("ann") {
+					t.Error("the account can be used")
+				}
+				w.run()
+				w.steady()
+			})
+		})
+	}
+}
+
+// TestALostCreateInPlaceOfAnAccountThatIsGone is looked for like any other when its person leaves.
+func TestALostCreateInPlaceOfAnAccountThatIsGone(t *testing.T) { // engine.R56, I5
+	feeds(t, func(t *testing.T, feed bool) {
+		w := newWorld(t, setup{feed: feed, noPredict: true, loose: true, rules: usersOnly(nil), settings: func(s *job.Settings) { s.OnMissingTarget = job.MissingRematch }})
+		w.source.Put(user("ann"), user("bob"))
+		w.run()
+		w.source.Put(user("ann", "title", "x"))
+		losing(w, connector.OpUpdate) // so the account is read before it is updated again
+		if _, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.target.Delete(t.Context(), identity.User, w.anchorOf(identity.User, "ann")); err != nil {
+			t.Fatal(err)
+		}
+		losing(w, connector.OpCreate)
+		if _, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err != nil {
+			t.Fatal(err)
+		}
+		w.fail(nil, nil)
+		w.source.Remove(identity.User, "ann")
+		w.run()
+		if n := len(w.target.Objects(identity.User)); n != 1 {
+			t.Errorf("%d accounts, want Bob's", n)
+		}
+		w.steady()
+	})
+}
+
+// TestWhoIsForgottenTwiceIsStillReferredTo: the group is not looked at meanwhile, and has the account that Boss had first.
+func TestWhoIsForgottenTwiceIsStillReferredTo(t *testing.T) { // design D4
+	feeds(t, func(t *testing.T, feed bool) {
+		w := newWorld(t, setup{feed: feed, noPredict: true, loose: true})
+		w.source.Put(user("boss"), user("ann", "manager", "boss"), group("g", "boss", "ann"))
+		w.run()
+		for _, o := range []*identity.Object{nil, disabled(user("boss")), nil, user("boss")} {
+			if o == nil {
+				w.source.Remove(identity.User, "boss")
+			} else {
+				w.source.Put(o)
+			}
+			w.run()
+		}
+		if diff := cmp.Diff([]string{"ann", "boss"}, w.members("g")); diff != "" || w.manager("ann") != "boss" {
+			t.Errorf("manager %v, members (- want, + got):\n%s", w.manager("ann"), diff)
+		}
+		w.run() // finds that nobody is left
+		w.steady()
+	})
 }

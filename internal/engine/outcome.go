@@ -69,12 +69,12 @@ func (p *pen) bookkeep(ctx context.Context) {
 		}
 		return
 	case p.t.Lost:
-		b.Forget = append(b.Forget, key)
+		p.forget(ctx)
 		p.lostAccount(p.it.Target)
 		p.out.status, p.out.code = statusSkipped, codeRedundant
 		return
 	case p.t.Gone && p.t.After == store.Unlinked && (p.t.Code == "" || p.t.Orphan):
-		b.Forget = append(b.Forget, key)
+		p.forget(ctx)
 		if p.out.status, p.out.code = "", p.t.Code; p.t.Code != "" {
 			p.out.status = statusSkipped
 		}
@@ -88,7 +88,7 @@ func (p *pen) bookkeep(ctx context.Context) {
 		b.Project = append(b.Project, store.Projection{ObjectKey: key, Name: p.t.Name, Doc: encodeCurrent(p.cur)})
 	}
 	if p.t.Orphan { // with what the create carried
-		b.Forget = append(b.Forget, key)
+		p.forget(ctx)
 	}
 	b.Objects = append(b.Objects, o)
 	b.Unescrow = append(b.Unescrow, key)

@@ -37,7 +37,27 @@ func lost(key store.ObjectKey, kind identity.Kind, target string) store.Unresolv
 	return store.Unresolved{Owner: key, Attr: was + target, Ref: identity.Ref{Kind: kind, Anchor: key.Anchor}}
 }
 
-// replace does so for an account that a listing of the target lacked, before the object gets another one.
+// forget drops what is known of the object, but for the accounts that it has lost: who refers to one of them is still to
+// get the next one.
+func (p *pen) forget(ctx context.Context) {
+	b := &p.res.batch
+	b.Forget = append(b.Forget, p.it.ObjectKey)
+	if !p.waiting {
+		return
+	}
+	open, err := p.Store.UnresolvedOf(context.WithoutCancel(ctx), p.subject.Job.ID, p.it.ObjectKey)
+	if err != nil {
+		p.res.fatal = fmt.Errorf("rule %s: read unresolved references of %q: %w", p.it.Rule, p.it.Anchor, err)
+		return
+	}
+	for _, u := range open {
+		if strings.HasPrefix(u.Attr, was) {
+			b.Unresolved = append(b.Unresolved, u)
+		}
+	}
+}
+
+// replace notes the loss of an account that a listing of the target lacked, before the object gets another one.
 func (p *pen) replace(ctx context.Context) error {
 	if p.t.Replaces == "" {
 		return nil

@@ -333,7 +333,7 @@ func (p *pen) update(ctx context.Context) error {
 		case missing && p.t.Soft: // nobody can use an account that is not there
 			p.out.action, p.out.status, p.out.code, p.out.reason = plan.None, statusSkipped, codeRedundant, "the account is gone from the target already"
 			p.res.action = plan.None
-			p.res.batch.Forget = append(p.res.batch.Forget, p.it.ObjectKey)
+			p.forget(ctx)
 			p.lostAccount(p.it.Target)
 			return nil
 		case missing && len(p.t.Match) > 0:
@@ -377,7 +377,7 @@ func (p *pen) rematch(ctx context.Context) error {
 	if err := p.chooseNow(ctx, make([]int, len(p.t.Choices))); err != nil {
 		return err
 	}
-	return p.send(ctx)
+	return p.create(ctx)
 }
 
 // sendChanges sends attribute changes with single references in one call, then members in batches, removals first
@@ -473,12 +473,8 @@ func (p *pen) delete(ctx context.Context) error {
 	p.out.props = had
 	p.step("EntryExportDelete", fmt.Sprintf("deleted %s %q from %s", p.r.def.To, p.t.Name, p.subject.TargetName))
 	p.lostAccount(p.it.Target)
-	b := &p.res.batch
-	if p.t.Gone {
-		b.Forget = append(b.Forget, p.it.ObjectKey)
-		return nil
+	if p.forget(ctx); !p.t.Gone { // with projection and members; then it is known again, without an account
+		p.res.batch.Objects = append(p.res.batch.Objects, store.Object{ObjectKey: p.it.ObjectKey, Hash: p.t.Hash, State: store.Unlinked})
 	}
-	b.Forget = append(b.Forget, p.it.ObjectKey) // with projection and members; then it is known again, without an account
-	b.Objects = append(b.Objects, store.Object{ObjectKey: p.it.ObjectKey, Hash: p.t.Hash, State: store.Unlinked})
 	return nil
 }
