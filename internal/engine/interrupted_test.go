@@ -295,3 +295,36 @@ func TestWhoIsForgottenTwiceIsStillReferredTo(t *testing.T) { // design D4
 		w.steady()
 	})
 }
+
+// TestAMemberInDoubtOfAGroupThatIsReleased is sent again when the group comes back: nobody has found out meanwhile.
+func TestAMemberInDoubtOfAGroupThatIsReleased(t *testing.T) { // I5
+	feeds(t, func(t *testing.T, feed bool) {
+		w := newWorld(t, setup{feed: feed, noPredict: true, loose: true, rules: func(rules []job.Rule) []job.Rule {
+			for i := range rules {
+				rules[i].Actions.Delete = false
+			}
+			return rules
+		}})
+		w.source.Put(user("ann"), user("bob"), group("g", "ann"))
+		w.run()
+		w.source.Put(group("g", "ann", "bob"))
+		w.fail(func(c memory.Call) error {
+			if updates(identity.Group)(c) {
+				return lostAnswer // and it did not take effect
+			}
+			return nil
+		}, nil)
+		if _, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err != nil {
+			t.Fatal(err)
+		}
+		w.fail(nil, nil)
+		w.source.Remove(identity.Group, "g")
+		w.run()
+		w.source.Put(group("g", "ann", "bob"))
+		w.run()
+		if diff := cmp.Diff([]string{"ann", "bob"}, w.members("g")); diff != "" {
+			t.Errorf("members (- want, + got):\n%s", diff)
+		}
+		w.steady()
+	})
+}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
@@ -95,12 +93,12 @@ func (p *pen) bookkeep(ctx context.Context) {
 	b.Unresolved = append(b.Unresolved, p.t.Missing...)
 	b.Resolved = append(b.Resolved, p.t.Stale...)
 	if p.it.Action == string(plan.Other) && p.t.Prior != store.Unlinked { // left alone, so nothing of it is healed either
-		waiting, err := p.Store.UnresolvedOf(context.WithoutCancel(ctx), p.subject.Job.ID, key)
+		waiting, err := p.waitsInVain(ctx)
 		if err != nil {
-			p.res.fatal = fmt.Errorf("rule %s: read unresolved references of %q: %w", key.Rule, key.Anchor, err)
+			p.res.fatal = err
 			return
 		}
-		b.Resolved = append(b.Resolved, slices.DeleteFunc(waiting, func(u store.Unresolved) bool { return strings.HasPrefix(u.Attr, was) })...)
+		b.Resolved = append(b.Resolved, waiting...)
 	}
 	p.out.status, p.out.code = statusSkipped, p.t.Code
 	kept := p.t.driftOf(true)

@@ -272,6 +272,31 @@ func (t *task) unresolved(owner store.ObjectKey, attr string, ref identity.Ref) 
 	}
 }
 
+// waitsInVain returns the references of an object that wait although it is left alone. Of one that is released, those
+// that may have been written stay: they are compared when it comes back.
+func (p *pen) waitsInVain(ctx context.Context) ([]store.Unresolved, error) {
+	ctx = context.WithoutCancel(ctx)
+	open, err := p.Store.UnresolvedOf(ctx, p.subject.Job.ID, p.it.ObjectKey)
+	if err != nil {
+		return nil, fmt.Errorf("rule %s: read unresolved references of %q: %w", p.it.Rule, p.it.Anchor, err)
+	}
+	doubted := map[store.Unresolved]bool{}
+	for i := range p.r.set.Mappings {
+		m := &p.r.set.Mappings[i]
+		if len(open) == 0 || p.t.After != store.Released || !m.IsReference() || !m.Def.MultiValued {
+			continue
+		}
+		written, err := p.Store.Members(ctx, p.subject.Job.ID, p.it.ObjectKey, m.Target)
+		if err != nil {
+			return nil, fmt.Errorf("rule %s: read the members written for %q: %w", p.it.Rule, p.it.Anchor, err)
+		}
+		for _, w := range written {
+			doubted[store.Unresolved{Owner: w.Owner, Attr: w.Attr, Ref: w.Ref}] = true
+		}
+	}
+	return slices.DeleteFunc(open, func(u store.Unresolved) bool { return doubted[u] || strings.HasPrefix(u.Attr, was) }), nil
+}
+
 // heal plans the writing of references whose referent has an account now, or gets one in this cycle (design D4).
 func (c *cycle) heal(ctx context.Context) error {
 	var chunk, notes []store.Unresolved

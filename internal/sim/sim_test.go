@@ -170,9 +170,19 @@ func TestAFaultThatNeverCameAbout(t *testing.T) {
 }
 
 // TestWorkers runs seeds with four workers. What they do at once cannot be replayed, so a failure is one of the engine all
-// the same, but has to be found by its history.
+// the same, but has to be found by its history. With -seed one seed is played until it fails, so many times at most.
 func TestWorkers(t *testing.T) {
 	n := *seedsFlag
+	if *seedFlag != 0 {
+		db := openStore(t)
+		for range max(n, 1) {
+			if w := play(t, *seedFlag, *cyclesFlag, 4, db, newTally()); w.failed() {
+				tell(t, w, *seedFlag, *cyclesFlag)
+				return
+			}
+		}
+		return
+	}
 	if n == 0 {
 		n = 20
 		if testing.Short() {
