@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/rollcall-id/rollcall/internal/appfile"
@@ -116,4 +117,26 @@ func timeToGo(facts web.Facts, cycle store.Cycle, shared []engine.Sharer, used i
 		left += o.Left
 	}
 	return minutesFor(facts.Rate, left, used)
+}
+
+// announcer says once, when a cycle begins to write, how long that takes at the target's rate: where nobody sees the bar,
+// and when it is more than a minute.
+func (s *state) announcer(ctx context.Context, c *cli, j store.Job, f *appfile.File) func(engine.Progress) {
+	var once sync.Once
+	return func(p engine.Progress) {
+		if p.Phase != store.PhaseExport || p.Total == 0 || c.Columns() > 0 {
+			return
+		}
+		once.Do(func() {
+			used, err := s.standing(ctx, c, j, f)
+			if err != nil {
+				return // the cycle itself will meet what is wrong, and tell it
+			}
+			left := p.Total - p.Done
+			if fc, err := s.forecast(ctx, c, j, f, left, used); err == nil && fc != nil && fc.Minutes > 1 {
+				c.notef("note: %s to write; at the target's rate of %s that takes about %s", view.Plural(left, "object"), fc.Rate,
+					view.Duration(time.Duration(math.Ceil(fc.Minutes))*time.Minute))
+			}
+		})
+	}
 }

@@ -165,7 +165,7 @@ func (s *state) cycle(ctx context.Context, c *cli, j store.Job, f *appfile.File,
 	}
 	defer func() { err = errors.Join(err, closeSubject(ctx, earlier, sites)) }()
 	bar := c.progress()
-	rep, err = s.engine(c, bar).Run(ctx, sub, opt)
+	rep, err = s.engine(c, bar, s.announcer(ctx, c, j, f)).Run(ctx, sub, opt)
 	bar.Clear()
 	if stopped := stoppedError(j, err); stopped != nil {
 		return rep, stopped

@@ -118,13 +118,18 @@ func systemName(e job.End) string {
 	return e.Connector
 }
 
-// engine makes an engine over the state.
-func (s *state) engine(c *cli, bar *view.Progress) *engine.Engine {
+// engine makes an engine over the state. Those who watch are told of its progress, beside the bar.
+func (s *state) engine(c *cli, bar *view.Progress, watch ...func(engine.Progress)) *engine.Engine {
 	return engine.New(engine.Config{
 		Store: s.Store, Now: c.Now, NewID: newID, Logger: c.logger(),
 		Holder:   fmt.Sprintf("%s/%d/%s", machine(), os.Getpid(), uuid.NewString()),
 		Ended:    ended,
-		Progress: func(p engine.Progress) { bar.Update(snapshot(p)) },
+		Progress: func(p engine.Progress) {
+			bar.Update(snapshot(p))
+			for _, w := range watch {
+				w(p)
+			}
+		},
 		Scratch: func(ctx context.Context, j store.Job) (engine.Scratch, func() error, error) {
 			db, err := sqlite.OpenTemp(ctx)
 			if err != nil {
