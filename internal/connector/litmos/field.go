@@ -15,11 +15,11 @@ import (
 type fieldType int
 
 const (
-	text fieldType = iota
-	flag
-	number
-	date
-	manager // the id of a user, "0" for none
+	textType fieldType = iota
+	flagType
+	numberType
+	dateType
+	managerType // the id of a user, "0" for none
 )
 
 // field is one field of a user or a team as the interface documents it (section 2.3).
@@ -77,17 +77,17 @@ func userFields() []field {
 		{name: "FullName", max: 200, readOnly: true, skeleton: true},
 		{name: fieldEmail, max: 255, skeleton: true, search: true, short: true, fold: true},
 		{name: fieldLevel, skeleton: true, short: true},
-		{name: fieldMessages, kind: flag, skeleton: true},
-		{name: fieldActive, kind: flag, skeleton: true, short: true},
+		{name: fieldMessages, kind: flagType, skeleton: true},
+		{name: fieldActive, kind: flagType, skeleton: true, short: true},
 		plain("Skype", 100), plain("PhoneWork", 50), plain("PhoneMobile", 50),
-		{name: "LastLogin", kind: date, readOnly: true, skeleton: true},
+		{name: "LastLogin", kind: dateType, readOnly: true, skeleton: true},
 		{name: fieldLoginKey, readOnly: true, skeleton: true},
-		{name: fieldCustom, kind: flag, readOnly: true, skeleton: true},
+		{name: fieldCustom, kind: flagType, readOnly: true, skeleton: true},
 		{name: "Password", writeOnly: true, skeleton: true},
-		{name: fieldSkipLogin, kind: flag, writeOnly: true, skeleton: true},
+		{name: fieldSkipLogin, kind: flagType, writeOnly: true, skeleton: true},
 		plain("TimeZone", 0),
 		{name: "SalesforceId"},
-		{name: "OriginalId", kind: number, readOnly: true},
+		{name: "OriginalId", kind: numberType, readOnly: true},
 		plain("Street1", 100), plain("Street2", 100), plain("City", 0), plain("State", 0), plain("PostalCode", 0), plain("Country", 0),
 		plain("CompanyName", 0), plain("JobTitle", 0),
 	}
@@ -97,11 +97,11 @@ func userFields() []field {
 	return append(out,
 		plain("Culture", 0),
 		field{name: "SalesforceContactId"}, field{name: "SalesforceAccountId"},
-		field{name: "CreatedDate", kind: date, readOnly: true}, field{name: "Points", kind: number, readOnly: true},
+		field{name: "CreatedDate", kind: dateType, readOnly: true}, field{name: "Points", kind: numberType, readOnly: true},
 		field{name: "Brand", short: true},
-		field{name: fieldManager, kind: manager}, field{name: "ManagerName", readOnly: true},
-		field{name: "EnableTextNotification", kind: flag}, field{name: "Website"}, field{name: "Twitter"},
-		field{name: "ExpirationDate", kind: date}, field{name: "JobRole"}, field{name: "ExternalEmployeeId"}, field{name: "ProfileType"},
+		field{name: fieldManager, kind: managerType}, field{name: "ManagerName", readOnly: true},
+		field{name: "EnableTextNotification", kind: flagType}, field{name: "Website"}, field{name: "Twitter"},
+		field{name: "ExpirationDate", kind: dateType}, field{name: "JobRole"}, field{name: "ExternalEmployeeId"}, field{name: "ProfileType"},
 	)
 }
 
@@ -138,15 +138,15 @@ func attributes(fields []field) []schema.Attribute {
 		a := schema.Attribute{Name: f.name, Required: f.required, ReadOnly: f.readOnly, Unique: f.unique, FoldCase: f.fold,
 			Filterable: f.search || f.name == "ExternalEmployeeId"}
 		switch f.kind {
-		case flag:
+		case flagType:
 			a.Type = schema.Boolean
-		case number:
+		case numberType:
 			a.Type = schema.Integer
-		case date:
+		case dateType:
 			a.Type = schema.DateTime
-		case manager:
+		case managerType:
 			a.Type, a.References = schema.Reference, identity.User
-		case text:
+		case textType:
 		}
 		out = append(out, a)
 	}
@@ -169,13 +169,13 @@ func (f field) value(v any) (any, error) {
 		return nil, nil
 	}
 	switch f.kind {
-	case flag:
+	case flagType:
 		on, err := asFlag(v)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.name, err)
 		}
 		return on, nil
-	case date:
+	case dateType:
 		at, err := parseDate(s)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.name, err)
@@ -184,17 +184,17 @@ func (f field) value(v any) (any, error) {
 			return nil, nil
 		}
 		return at, nil
-	case number:
+	case numberType:
 		if n, err := strconv.ParseInt(asText(v), 10, 64); err == nil {
 			return n, nil
 		}
 		return asText(v), nil
-	case manager:
+	case managerType:
 		if id := asText(v); id != "" && id != "0" {
 			return identity.Ref{Kind: identity.User, Anchor: id}, nil
 		}
 		return nil, nil
-	case text:
+	case textType:
 	}
 	return asText(v), nil
 }
@@ -202,7 +202,7 @@ func (f field) value(v any) (any, error) {
 // wire brings a value of package identity into the form of a request. nil empties the field.
 func (f field) wire(v any) (any, error) {
 	switch f.kind {
-	case flag:
+	case flagType:
 		if v == nil {
 			return false, nil
 		}
@@ -211,11 +211,11 @@ func (f field) wire(v any) (any, error) {
 			return nil, fmt.Errorf("%s: %w", f.name, err)
 		}
 		return on, nil
-	case manager:
+	case managerType:
 		if v == nil || asText(v) == "" {
 			return "0", nil
 		}
-	case text, number, date:
+	case textType, numberType, dateType:
 	}
 	switch v.(type) {
 	case []any, map[string]any:

@@ -29,7 +29,9 @@ func disable(c *Client, t *testing.T) error {
 	return err
 }
 
-func remove(c *Client, t *testing.T) error { return c.Delete(t.Context(), identity.User, "rnjx2WaQOEY1") }
+func remove(c *Client, t *testing.T) error {
+	return c.Delete(t.Context(), identity.User, "rnjx2WaQOEY1")
+}
 
 func probe(c *Client, t *testing.T) error { _, err := c.Probe(t.Context()); return err }
 

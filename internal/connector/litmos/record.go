@@ -70,13 +70,13 @@ func (r *record) arranged(fields []field) *record {
 			v = ""
 		case !has && !f.skeleton:
 			continue
-		case f.kind == flag:
+		case f.kind == flagType:
 			on, err := asFlag(v)
 			if err != nil {
 				on = false
 			}
 			v = on
-		case f.kind == number && has:
+		case f.kind == numberType && has:
 			if s, ok := v.(string); ok && isDigits(s) {
 				v = digits(s)
 			}

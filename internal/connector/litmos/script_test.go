@@ -59,6 +59,7 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	fmt.Fprintf(&s.log, "\n%d\n", re.status)
 	s.note("", []byte(re.body))
+	s.log.WriteString("\n")
 	header := re.header
 	if header == nil {
 		header = http.Header{"Content-Type": {"application/json"}}
