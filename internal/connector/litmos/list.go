@@ -184,11 +184,12 @@ func (c *Client) List(ctx context.Context, kind identity.Kind, cursor string) (c
 	return page, nil
 }
 
-// tries is how often a reading goes back for objects that moved up while it went on.
+// tries is how often a reading begins again because objects moved up while it went on.
 const tries = 3
 
 // everything reads a listing from its first page to an empty one (U1) and yields each object once. When a page does not
-// begin with the end of the page before, objects may have moved up between the two, and the reading goes back for them.
+// begin with the end of the page before, objects have moved up between the two, nobody knows how far, and the reading
+// begins again.
 func (a *api) everything(ctx context.Context, send caller, l listing) iter.Seq2[*record, error] {
 	return func(yield func(*record, error) bool) {
 		seen := map[string]bool{}
@@ -210,7 +211,7 @@ func (a *api) everything(ctx context.Context, send caller, l listing) iter.Seq2[
 						Detail: "the list changes faster than it can be read", Hint: "read it when fewer objects are being deleted"})
 					return
 				}
-				at = place{start: max(0, at.start-l.limit/2)}
+				at = place{}
 				continue
 			}
 			if len(ids) == 0 {

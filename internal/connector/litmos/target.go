@@ -232,7 +232,11 @@ func (c *Client) Cost(op connector.Operation, kind identity.Kind, changes []conn
 		return calls
 	case connector.OpDelete:
 		return []string{http.MethodDelete}
-	case connector.OpProbe, connector.OpList, connector.OpFind, connector.OpGet:
+	case connector.OpGet:
+		if k := c.kinds[kind]; k != nil && len(k.custom) > 0 {
+			return []string{http.MethodGet, http.MethodGet}
+		}
+	case connector.OpProbe, connector.OpList, connector.OpFind:
 	}
 	return []string{http.MethodGet}
 }
