@@ -90,7 +90,7 @@ func (c *call) list() error {
 	}
 	c.app.store.mu.RLock()
 	defer c.app.store.mu.RUnlock()
-	hits := c.kind.order
+	hits := c.kind.live()
 	if q != nil {
 		if hits, err = c.search(q); err != nil {
 			return err
@@ -205,7 +205,7 @@ func (c *call) search(q *query) ([]*record, error) {
 		return candidates, nil
 	}
 	if !indexed {
-		candidates = c.kind.order
+		candidates = c.kind.live()
 	}
 	var hits []*record
 	for _, rec := range candidates {

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -63,6 +64,37 @@ func TestPaging(t *testing.T) {
 	a := c.must(200, "GET", "/Users?startIndex=2&count=3&filter="+url.QueryEscape(`userName sw "u01"`), "")
 	if diff := cmp.Diff([]string{"u011", "u012", "u013"}, names(a)); diff != "" || a.body["totalResults"] != 10.0 {
 		t.Errorf("page of a filter: %s, total %v", diff, a.body["totalResults"])
+	}
+}
+
+func TestPagesHaveNoGapsWhereResourcesWereRemoved(t *testing.T) {
+	c := open(t, "scim", Config{})
+	var ids []string
+	for i := range 30 {
+		a := c.do(http.MethodPost, "/Users", fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"user%02d"}`, i))
+		ids = append(ids, a.body["id"].(string))
+	}
+	var left []string
+	for i, id := range ids {
+		if i%3 == 0 {
+			left = append(left, id)
+			continue
+		}
+		c.do(http.MethodDelete, "/Users/"+id, "")
+		var got []string
+		for start := 1; ; start += 4 {
+			page := c.do(http.MethodGet, fmt.Sprintf("/Users?startIndex=%d&count=4", start), "").body
+			list, _ := page["Resources"].([]any)
+			if len(list) == 0 {
+				break
+			}
+			for _, r := range list {
+				got = append(got, r.(map[string]any)["id"].(string))
+			}
+		}
+		if diff := cmp.Diff(append(slices.Clone(left), ids[i+1:]...), got); diff != "" {
+			t.Fatalf("after user%02d was removed (-want +got):\n%s", i, diff)
+		}
 	}
 }
 

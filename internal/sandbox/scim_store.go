@@ -17,11 +17,12 @@ type scimStore struct {
 
 // scimKind is all resources of one type, in the order of their creation, with their indexes.
 type scimKind struct {
-	typeName string // User, Group
-	path     string // Users, Groups
-	nameAttr string // the attribute that must be unique: userName, displayName
-	serial   int    // resources made so far
-	order    []*record
+	typeName string    // User, Group
+	path     string    // Users, Groups
+	nameAttr string    // the attribute that must be unique: userName, displayName
+	serial   int       // resources made so far
+	order    []*record // as they were made; nil where one was removed
+	gaps     int       // of them
 	byID     map[string]*record
 	byName   map[string]*record // nameAttr, folded
 	by       [indexes]map[string][]*record
@@ -40,6 +41,7 @@ const (
 type record struct {
 	kind              *scimKind
 	id                string
+	place             int    // in the order of its kind
 	serial            int    // 1 for the first of its kind
 	name              string // value of kind.nameAttr, folded
 	label             string // the same as spelt, groups only
@@ -70,7 +72,7 @@ func (s *scimStore) reset() {
 }
 
 func (k *scimKind) clear() {
-	k.order, k.serial = nil, 0
+	k.order, k.gaps, k.serial = nil, 0, 0
 	k.byID = map[string]*record{}
 	k.byName = map[string]*record{}
 	for i := range k.by {
@@ -82,7 +84,7 @@ func (k *scimKind) clear() {
 func (s *scimStore) snapshot(k *scimKind) []*record {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return slices.Clone(k.order)
+	return slices.Clone(k.live())
 }
 
 // find gives a resource of any kind, nil if there is none.
@@ -101,10 +103,25 @@ func (s *scimStore) spelled(id string) string {
 	return scim.FoldKey(id)
 }
 
+// live gives the records that there are, as they were made. The result is not to be changed.
+func (k *scimKind) live() []*record {
+	if k.gaps == 0 {
+		return k.order
+	}
+	out := make([]*record, 0, len(k.order)-k.gaps)
+	for _, r := range k.order {
+		if r != nil {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // insert enters a new record.
 func (k *scimKind) insert(rec *record) {
 	k.serial++
 	rec.serial = k.serial
+	rec.place = len(k.order)
 	k.order = append(k.order, rec)
 	k.byID[rec.id] = rec
 	k.enter(rec)
@@ -114,8 +131,12 @@ func (k *scimKind) insert(rec *record) {
 func (k *scimKind) remove(rec *record) {
 	k.leave(rec)
 	delete(k.byID, rec.id)
-	if i := slices.Index(k.order, rec); i >= 0 {
-		k.order = slices.Delete(k.order, i, i+1)
+	k.order[rec.place] = nil // closing the gap each time would move all that come after
+	if k.gaps++; k.gaps > 1+len(k.order)/8 {
+		k.order, k.gaps = k.live(), 0
+		for i, r := range k.order {
+			r.place = i
+		}
 	}
 	for _, g := range rec.groups {
 		g.members.remove(rec.id)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -127,7 +128,8 @@ func TestProxy(t *testing.T) {
 			case tt.err != "" && connector.AsError(err).MaybeDone:
 				t.Error("the call is said to have been made perhaps, and the target was never reached")
 			}
-			if diff := cmp.Diff(tt.asked, p.seen()); diff != "" {
+			// On a busy machine a connection may come too late for its call, which then gets another.
+			if diff := cmp.Diff(tt.asked, slices.Compact(p.seen())); diff != "" {
 				t.Errorf("what the proxy was asked: %s", diff)
 			}
 			if err := conn.Close(); err != nil {
