@@ -260,7 +260,7 @@ func (c *cycle) askAll(ctx context.Context, r *rule, tasks []*task, complete boo
 				}
 				down.end()
 				got = append(got, answer{question: q, hits: hits, cur: cur})
-				if len(hits) > 0 {
+				if len(hits) > 0 && t.Earlier == 0 { // of an object in doubt, what it was called before is asked as well
 					break
 				}
 			}
@@ -277,6 +277,10 @@ func (c *cycle) judge(ctx context.Context, r *rule, w *store.WorkItem, t *task, 
 	found map[string]map[string][]store.IndexEntry, given map[string]string, batch *store.Batch) error {
 	if t.Orphan {
 		return c.judgeOrphan(ctx, r, w, t, answers, given, batch)
+	}
+	answers, err := c.madeFirst(ctx, r, w, t, answers, given)
+	if err != nil {
+		return err
 	}
 	for i, a := range answers {
 		if a.err != nil {

@@ -112,6 +112,24 @@ func (t *task) made(r *rule, anchor string, found *plan.Current) bool {
 	return others == 0 && same >= 2 && 2*same >= all
 }
 
+// madeFirst leaves, of the answers about an object in doubt, the account that a request of ours has made or changed, if
+// there is one: somebody else's may have its joining value by now, and the object would have two (I1).
+func (c *cycle) madeFirst(ctx context.Context, r *rule, w *store.WorkItem, t *task, answers []answer, given map[string]string) ([]answer, error) {
+	for _, a := range answers[min(len(t.own()), len(answers)):] {
+		if a.err != nil || len(a.hits) != 1 || !t.made(r, w.Anchor, a.cur) {
+			continue
+		}
+		owner, err := c.owner(ctx, r, a.hits, given)
+		if err != nil {
+			return nil, err
+		}
+		if owner == "" || owner == w.Anchor {
+			return []answer{a}, nil
+		}
+	}
+	return answers, nil
+}
+
 // judgeOrphan decides about the account that somebody who is to have none may have been given by a create in doubt. If
 // there is one, it is linked and taken away like any other, under the guard.
 func (c *cycle) judgeOrphan(ctx context.Context, r *rule, w *store.WorkItem, t *task, answers []answer, given map[string]string, batch *store.Batch) error {
@@ -235,14 +253,12 @@ func (e *Engine) doubtsOf(ctx context.Context, s Subject, works []store.WorkItem
 			e.doubtOf(w, t, t.values(to), batch)
 		case linked:
 			was.Hash, was.Confirmed = hash{}, time.Time{}
-			if old.earlier && len(t.Changes) > 0 && t.Current != nil {
+			if old.earlier && t.After == store.Active && was.State != store.Active && t.Current != nil { // it may have been enabled, so it can be disabled again
+				was.State = store.Active
 				cur := t.known()
 				cur.Doubt(t.Changes)
 				cur.Read = false
 				batch.Project = append(batch.Project, store.Projection{ObjectKey: w.ObjectKey, Name: t.Name, Doc: encodeCurrent(cur)})
-				if t.After == store.Active { // it may have been enabled, so it can be disabled again
-					was.State = store.Active
-				}
 			}
 			batch.Objects = append(batch.Objects, was)
 			i := slices.IndexFunc(s.Def.Rules, func(r job.Rule) bool { return r.Name == w.Rule })

@@ -328,3 +328,29 @@ func TestAMemberInDoubtOfAGroupThatIsReleased(t *testing.T) { // I5
 		w.steady()
 	})
 }
+
+// TestWhoIsInDoubtAndGetsTheNameOfAnother keeps the account that was made for them: one person has one account.
+func TestWhoIsInDoubtAndGetsTheNameOfAnother(t *testing.T) { // I1
+	feeds(t, func(t *testing.T, feed bool) {
+		w := newWorld(t, setup{feed: feed, noPredict: true, loose: true, rules: usersOnly(nil)})
+		w.source.Put(user("bob"))
+		w.run()
+		w.source.Put(user("ann"))
+		w.target.Put(&identity.Object{Kind: identity.User, Anchor: "hand", Attrs: identity.Attrs{{Name: "userName", Value: "new@example.com"}}})
+		losing(w, connector.OpCreate)
+		if _, err := w.engine().Run(t.Context(), w.subject(), engine.Options{Manual: true}); err != nil {
+			t.Fatal(err)
+		}
+		w.fail(nil, nil)
+		w.source.Put(user("ann", "login", "new@example.com"))
+		if got := w.codeOf(w.run(), "ann"); got != "update failure "+connector.CodeConflict {
+			t.Errorf("the log tells %q", got)
+		}
+		w.source.Put(user("ann", "login", "ann2@example.com"))
+		w.run()
+		if a := w.account(identity.User, "ann"); a["userName"] != "ann2@example.com" || len(w.target.Objects(identity.User)) != 3 {
+			t.Errorf("ann has %v; accounts %v", a, w.target.Objects(identity.User))
+		}
+		w.steady()
+	})
+}
