@@ -222,7 +222,15 @@ func (c *cycle) referring(ctx context.Context, r *rule, anchors []string, replac
 					}
 				}
 			case cur != nil:
-				if ref, ok := replaced[cur.Refs[m.Target]]; ok {
+				ref, ok := replaced[cur.Refs[m.Target]]
+				if !ok {
+					continue
+				}
+				open, err := c.Store.UnresolvedOf(ctx, c.subject.Job.ID, owner)
+				if err != nil {
+					return nil, fmt.Errorf("rule %s: read unresolved references of %q: %w", r.def.Name, anchor, err)
+				}
+				if !slices.ContainsFunc(open, func(u store.Unresolved) bool { return u.Attr == m.Target && u.Ref != ref }) { // else it is somebody else's by now
 					out = append(out, store.Unresolved{Owner: owner, Attr: m.Target, Ref: ref})
 				}
 			}

@@ -312,3 +312,29 @@ func TestLifeOfAGroup(t *testing.T) {
 		}
 	})
 }
+
+// TestAManagerWhoHasBeenFollowedByAnother is not written again when their account is made anew, although the follower has
+// none yet.
+func TestAManagerWhoHasBeenFollowedByAnother(t *testing.T) { // design D4, I2
+	feeds(t, func(t *testing.T, feed bool) {
+		w := newWorld(t, setup{feed: feed, noPredict: true, loose: true, rules: filtered(inSales())})
+		in := func(id string, pairs ...any) *identity.Object { return user(id, append([]any{"department", "Sales"}, pairs...)...) }
+		w.source.Put(in("old"), in("ann", "manager", "old"), user("next", "department", "Ops"))
+		w.run()
+		w.source.Put(in("ann", "manager", "next"))
+		w.run()
+		w.source.Remove(identity.User, "old")
+		w.run()
+		w.source.Put(in("old"))
+		w.run()
+		if w.manager("ann") != nil {
+			t.Errorf("manager %v", w.manager("ann"))
+		}
+		w.source.Put(in("next"))
+		w.run()
+		if w.manager("ann") != "next" {
+			t.Errorf("manager %v", w.manager("ann"))
+		}
+		w.steady()
+	})
+}
