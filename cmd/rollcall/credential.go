@@ -83,7 +83,7 @@ func cure(f *appfile.File, facts web.Facts, from string) string {
 	if from == string(web.FromCertificate) {
 		what = "have a new certificate issued for clientCertificate and clientKey"
 	} else if f.Template != nil && f.Template.Auth.Label != "" {
-		what = "make a new " + f.Template.Auth.Label + " in " + f.Template.Title
+		what = "make a new one (" + f.Template.Auth.Label + ") in the application"
 	}
 	if facts.Kept != "" && from != string(web.FromCertificate) {
 		what += " and put it where it is kept, " + facts.Kept

@@ -123,6 +123,15 @@ func consentConfig(j job.Job) (web.Config, error) {
 	return web.Config{}, usagef("job %s wants nobody's consent: `rollcall login` is for a credential of the form auth: {oauth2: {grant: authorizationCode, …}}", j.Name)
 }
 
+// missingConsent tells whether a job wants somebody's consent that nobody has given yet.
+func (s *state) missingConsent(ctx context.Context, j store.Job, def job.Job) bool {
+	if _, err := consentConfig(def); err != nil {
+		return false
+	}
+	_, err := s.Store.Sealed(ctx, j.ID, web.SealedTokens)
+	return errors.Is(err, store.ErrNotFound)
+}
+
 // awaitConsent listens until the browser of somebody who agreed, or did not, comes back.
 func awaitConsent(ctx context.Context, l net.Listener, way *web.Login, wait time.Duration) (tokens secret.Value, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, wait, fmt.Errorf("nobody has agreed within %s", view.Duration(wait)))
@@ -172,7 +181,9 @@ func awaitConsent(ctx context.Context, l net.Listener, way *web.Login, wait time
 	if err := server.Shutdown(last); err != nil {
 		got.err = errors.Join(got.err, server.Close())
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		got.err = errors.Join(got.err, err)
+	}
 	return got.tokens, got.err
 }
 

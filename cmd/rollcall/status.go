@@ -91,7 +91,7 @@ func (s *state) statusOf(ctx context.Context, c *cli, j store.Job) (view.Status,
 		for _, r := range f.Job.Rules {
 			in.Kinds[r.Name] = string(r.From)
 		}
-		in.Unconfigured = missingSecret(f.Job) != nil
+		in.Unconfigured = missingSecret(f.Job) != nil || s.missingConsent(ctx, j, f.Job)
 		h, err := s.credential(ctx, c, j, f)
 		if err != nil {
 			return view.Status{}, err

@@ -122,8 +122,8 @@ func systemName(e job.End) string {
 func (s *state) engine(c *cli, bar *view.Progress, watch ...func(engine.Progress)) *engine.Engine {
 	return engine.New(engine.Config{
 		Store: s.Store, Now: c.Now, NewID: newID, Logger: c.logger(),
-		Holder:   fmt.Sprintf("%s/%d/%s", machine(), os.Getpid(), uuid.NewString()),
-		Ended:    ended,
+		Holder: fmt.Sprintf("%s/%d/%s", machine(), os.Getpid(), uuid.NewString()),
+		Ended:  ended,
 		Progress: func(p engine.Progress) {
 			bar.Update(snapshot(p))
 			for _, w := range watch {

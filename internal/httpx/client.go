@@ -239,7 +239,7 @@ type Response struct {
 // *CallError, or a *WaitError when nothing was sent.
 func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 	var last *Response
-	var lost error
+	var lost *CallError
 	repeats, refusals, redirects, renewed := 0, 0, 0, false
 	target := req.URL
 	for {
@@ -247,8 +247,11 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 			return nil, &CallError{Method: req.Method, URL: plainURL(target), Fault: FaultForbidden, Err: err}
 		}
 		header, err := c.header(ctx, req)
+		if err != nil && (last != nil || lost != nil) {
+			return c.notSent(req, last, lost, err)
+		}
 		if err != nil {
-			return nil, c.noCredential(ctx, req, err)
+			return nil, c.noCredential(ctx, req, false, err)
 		}
 		p, err := c.site.acquire(ctx, c.cfg.Policy.LongestWait)
 		if err != nil {
@@ -293,7 +296,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 			continue // the site is stopped: acquire waits, or gives up
 		case resp.Status == http.StatusUnauthorized && c.cfg.Renew != nil && !renewed:
 			if renewed, err = c.cfg.Renew(ctx, header); err != nil {
-				return nil, c.noCredential(ctx, req, err)
+				return nil, c.noCredential(ctx, req, last != nil || lost != nil && lost.Sent, err)
 			}
 			if !renewed {
 				return resp, nil
@@ -315,7 +318,10 @@ func (c *Client) Do(ctx context.Context, req Request) (*Response, error) {
 		}
 		wait = time.Duration(float64(wait) * c.cfg.Policy.spread())
 		if deadline, ok := ctx.Deadline(); ok && c.cfg.Now().Add(wait).After(deadline) {
-			return last, lost
+			if lost != nil {
+				return nil, lost
+			}
+			return last, nil
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return c.notSent(req, last, lost, err)
@@ -336,17 +342,18 @@ func (c *Client) header(ctx context.Context, req Request) (http.Header, error) {
 	return h, c.cfg.Authorize(ctx, h)
 }
 
-// noCredential says that a call was not made, or not carried out, for want of a credential.
-func (c *Client) noCredential(ctx context.Context, req Request, err error) *CallError {
+// noCredential says that a call was not made, or not carried out, for want of a credential. sent says that an earlier
+// attempt of it went out and may have been.
+func (c *Client) noCredential(ctx context.Context, req Request, sent bool, err error) *CallError {
 	fault := FaultCredential
 	if ctx.Err() != nil {
 		fault = FaultCancelled
 	}
-	return &CallError{Method: req.Method, URL: plainURL(req.URL), Fault: fault, Err: err}
+	return &CallError{Method: req.Method, URL: plainURL(req.URL), Fault: fault, Sent: sent, Err: err}
 }
 
 // notSent says what came of a call whose next attempt did not take place: the outcome of the one before, if any.
-func (c *Client) notSent(req Request, last *Response, lost, err error) (*Response, error) {
+func (c *Client) notSent(req Request, last *Response, lost *CallError, err error) (*Response, error) {
 	var wait *WaitError
 	if last != nil {
 		if errors.As(err, &wait) && last.Throttled {

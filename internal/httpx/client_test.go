@@ -365,3 +365,82 @@ func BenchmarkDo(b *testing.B) {
 		}
 	}
 }
+
+func TestARefusedCredentialIsRenewedOnceForACall(t *testing.T) {
+	var calls atomic.Int64
+	var good atomic.Value
+	good.Store("second")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		if r.Header.Get("Authorization") != good.Load() {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer server.Close()
+	broken := errors.New("no credential to be had")
+	tests := []struct {
+		name   string
+		renew  func(refused string) (string, bool, error)
+		status int
+		calls  int64
+		err    error
+	}{
+		{"another credential is used at once, for a create too", func(string) (string, bool, error) { return "second", true, nil }, http.StatusOK, 2, nil},
+		{"without another the answer stands", func(string) (string, bool, error) { return "first", false, nil }, http.StatusUnauthorized, 1, nil},
+		{"another that is refused as well is not renewed again", func(string) (string, bool, error) { return "third", true, nil }, http.StatusUnauthorized, 2, nil},
+		{"what prevents a renewal is told", func(string) (string, bool, error) { return "", false, broken }, 0, 1, broken},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			calls.Store(0)
+			current := "first"
+			c := client(t, Config{
+				Authorize: func(_ context.Context, h http.Header) error { h.Set("Authorization", current); return nil },
+				Renew: func(_ context.Context, refused http.Header) (bool, error) {
+					if refused.Get("Authorization") != current {
+						t.Errorf("asked about %q", refused.Get("Authorization"))
+					}
+					next, ok, err := tt.renew(current)
+					current = next
+					return ok, err
+				},
+			})
+			u, err := url.Parse(server.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := c.Do(t.Context(), Request{Method: http.MethodPost, URL: u})
+			if !errors.Is(err, tt.err) {
+				t.Fatalf("%v, want %v", err, tt.err)
+			}
+			var told *CallError
+			if tt.err != nil && (!errors.As(err, &told) || told.Fault != FaultCredential || told.Sent) {
+				t.Errorf("%+v, want FaultCredential, and not sent", told)
+			}
+			if tt.err == nil && resp.Status != tt.status || calls.Load() != tt.calls {
+				t.Errorf("%+v after %d calls, want %d after %d", resp, calls.Load(), tt.status, tt.calls)
+			}
+		})
+	}
+}
+
+func TestAnAttemptThatMayHaveTakenEffectIsNotForgottenForWantOfACredential(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer server.Close()
+	asked := 0
+	c := client(t, Config{Policy: Policy{Waits: []time.Duration{0}}, Authorize: func(context.Context, http.Header) error {
+		if asked++; asked > 1 {
+			return errors.New("no credential to be had")
+		}
+		return nil
+	}})
+	u, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Do(t.Context(), Request{Method: http.MethodPatch, URL: u, Safe: true})
+	var told *CallError
+	if !errors.As(err, &told) || !told.Sent || told.Fault != FaultClosed || asked != 2 {
+		t.Errorf("%+v after %d attempts, want that the first one was sent", told, asked)
+	}
+}

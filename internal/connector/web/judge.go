@@ -60,19 +60,20 @@ type place struct {
 // lost classifies a call that got no answer. MaybeDone says that it went out.
 func (p place) lost(ctx context.Context, err error) *connector.Error {
 	e := &connector.Error{Kind: connector.KindTemporary, Op: p.op, Code: connector.CodeProtocol, Err: err}
+	var wait *httpx.WaitError
+	var lost *httpx.CallError
 	var cause *connector.Error
 	if errors.As(err, &cause) { // there was no credential to call with
 		told := *cause
-		told.NotSent, told.MaybeDone = true, false
+		told.MaybeDone = errors.As(err, &lost) && lost.Sent
+		told.NotSent = !told.MaybeDone
 		return &told
 	}
-	var wait *httpx.WaitError
 	if errors.As(err, &wait) {
 		e.Kind, e.Code = connector.KindRateLimited, connector.CodeTooManyRequests
 		e.NotSent, e.RetryAfter = true, wait.For
 		return e
 	}
-	var lost *httpx.CallError
 	if !errors.As(err, &lost) {
 		return e
 	}
@@ -100,9 +101,7 @@ func (p place) lost(ctx context.Context, err error) *connector.Error {
 		e.Kind, e.Hint = connector.KindInvalid, "check the setting "+p.setting
 	case httpx.FaultProxy:
 		e.Hint = proxyHint(lost.Err)
-	case httpx.FaultCredential:
-		e.Kind, e.Code, e.NotSent = connector.KindAuth, connector.CodeUnauthorized, true
-	case httpx.FaultCancelled, httpx.FaultOther:
+	case httpx.FaultCancelled, httpx.FaultOther, httpx.FaultCredential: // what is wrong with a credential itself was told above
 	}
 	return e
 }
