@@ -2,6 +2,7 @@ package gallery
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -224,6 +225,7 @@ func (c *checker) app() {
 		}
 	}
 	c.reasons(app)
+	c.lengths(app)
 	if len(app.Rules) == 0 {
 		c.bad("app", "app has no rules")
 	}
@@ -235,6 +237,25 @@ func (c *checker) app() {
 	for i, o := range c.t.Objects {
 		if !written[o.Name] {
 			c.bad(fmt.Sprintf("objects[%d]", i), "no rule writes %s", o.Name)
+		}
+	}
+}
+
+// lengths holds the setting maxLength, by which texts are cut, to what the catalogue says of the attributes.
+func (c *checker) lengths(app Defaults) {
+	var cut map[string]int
+	if err := yaml.Unmarshal([]byte(app.Setting("maxLength")), &cut); err != nil {
+		return // the connector's table says what is wrong with it
+	}
+	known := make(map[string]int)
+	for _, o := range c.t.Objects {
+		for _, a := range o.Attributes {
+			known[a.Name] = max(known[a.Name], a.MaxLength)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(cut)) {
+		if known[name] != cut[name] {
+			c.bad("app.target.settings.maxLength", "maxLength cuts %s to %d characters, and the catalogue says %d", name, cut[name], known[name])
 		}
 	}
 }

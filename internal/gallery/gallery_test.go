@@ -111,6 +111,7 @@ func TestCheckFindsFaults(t *testing.T) {
 		{"quirk without a reason", []string{"why: Old.", "why: ''"}, "demo.yaml:14: quirks[0].why is empty"},
 		{"a setting without a reason", []string{"rate: 5/s", "rate: 5/s, list: false"}, "demo.yaml:16: the setting list has no quirk that says why"},
 		{"the rate and the standard need no reason", []string{"dialect: legacy", "dialect: rfc", "quirks: [{setting: dialect, why: Old.}]", "quirks: []"}, ""},
+		{"a text is cut to another length than the catalogue says", []string{"rate: 5/s", "rate: 5/s, maxLength: {userName: 20}", "quirks: [", "quirks: [{setting: maxLength, why: None.}, "}, "demo.yaml:16: maxLength cuts userName to 20 characters, and the catalogue says 21"},
 		{"unknown type", []string{"type: String", "type: Number"}, "demo.yaml:11: User userName has the unknown type Number"},
 		{"reference to nothing", []string{", references: User", ""}, "demo.yaml:11: User manager a reference says what it references, and nothing else does"},
 		{"twice in the catalogue", []string{"{name: manager,", "{name: username},{name: manager,"}, "demo.yaml:11: User username is in the catalogue twice"},
