@@ -36,6 +36,7 @@ func referenceDocuments(root *cobra.Command) []referenceDocument {
 		{"functions.md", functionsReference},
 		{"operators.md", operatorsReference},
 		{"commands.md", func(w io.Writer) error { return commandsReference(w, root) }},
+		{"gallery.md", galleryReference},
 	}
 }
 

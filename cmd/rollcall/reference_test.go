@@ -148,6 +148,11 @@ func TestReferenceHasEverything(t *testing.T) {
 		}
 	}
 	need("settings.md", "| `deletionGuard.percent` |")
+	for _, tmpl := range templates(t) {
+		need("gallery.md", "\n## "+tmpl.ID+"\n\n"+tmpl.Title+": ")
+		need("gallery.md", "\n- **Tested**: "+testedText(tmpl)+"\n")
+	}
+	need("gallery.md", "| ServiceNow |")
 }
 
 // TestSettingsTopic holds `rollcall help settings` to the same tables.
