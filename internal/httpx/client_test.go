@@ -91,6 +91,7 @@ func TestParallelCallsReuseTheirConnections(t *testing.T) {
 	}
 }
 
+// TestLostAnswers: an answer that does not come in time is one (scim.R64).
 func TestLostAnswers(t *testing.T) {
 	tests := []struct {
 		name   string

@@ -22,44 +22,62 @@ import (
 
 //go:generate go test -run ^TestConformancePage$ -update .
 
-var update = flag.Bool("update", false, "write docs/conformance.md anew")
+var update = flag.Bool("update", false, "write the pages of conformance anew")
 
-// lastRule is the number of the last rule of the engine specification; they are numbered from 1 without a gap.
-const lastRule = 169
+// specification is one whose rules tests name: engine.R51, scim.R23. The rules are numbered from 1 without a gap.
+type specification struct {
+	name  string // before the dot
+	rules string // file with the list of rules
+	last  int    // number of the last rule
+	page  string
+	intro string
+	short string // folder in whose tests a rule may go without the name of the specification; "" for none
+}
 
-const (
-	conformancePage  = "docs/conformance.md"
-	conformanceRules = "testdata/engine-rules.txt"
-)
+var specifications = []specification{
+	{name: "engine", rules: "testdata/engine-rules.txt", last: 169, page: "docs/conformance.md", short: "internal/engine",
+		intro: `The rules are those of the engine's
+specification: the documented behaviour of the reference service, with a decision where the documents are silent. A test
+names a rule as ` + "`engine.R51`" + `, in its name, its comment or the case that is about it. The rules of the SCIM client are on
+[another page](conformance-scim.md).`},
+	{name: "scim", rules: "testdata/scim-rules.txt", last: 75, page: "docs/conformance-scim.md",
+		intro: `The rules are those of the SCIM client's
+specification: the requests that the reference service is documented to send, with a decision where the documents are
+silent. A test names a rule as ` + "`scim.R23`" + `, in its name, its comment or the case that is about it. What each dialect sends is
+shown in [scim-dialects.md](scim-dialects.md); the rules of the engine are on [another page](conformance.md).`},
+}
 
-// TestConformancePage holds docs/conformance.md to the tests: every rule of the engine specification is on it, with the
+// TestConformancePage holds the pages of conformance to the tests: every rule of a specification is on its page, with the
 // tests that name the rule, or with the reason why none does.
 func TestConformancePage(t *testing.T) {
-	sections := readRules(t, conformanceRules)
-	cited := citations(t)
-	if *update {
-		dropMarks(t, cited)
-		sections = readRules(t, conformanceRules)
-	}
-	for _, problem := range problemsOf(sections, cited) {
-		t.Error(problem)
-	}
-	page := conformanceDocument(sections, cited)
-	name := filepath.Join(root, conformancePage)
-	if *update {
-		if err := os.WriteFile(name, []byte(page), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if diff := cmp.Diff(page, readFile(t, conformancePage)); diff != "" {
-		t.Errorf("%s is not up to date; run `make generate` (- from the code, + as it is):\n%s", conformancePage, diff)
+	for _, spec := range specifications {
+		t.Run(spec.name, func(t *testing.T) {
+			sections := readRules(t, spec.rules)
+			cited := spec.citations(t)
+			if *update {
+				spec.dropMarks(t, cited)
+				sections = readRules(t, spec.rules)
+			}
+			for _, problem := range spec.problemsOf(sections, cited) {
+				t.Error(problem)
+			}
+			page := spec.document(sections, cited)
+			if *update {
+				if err := os.WriteFile(filepath.Join(root, spec.page), []byte(page), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(page, readFile(t, spec.page)); diff != "" {
+				t.Errorf("%s is not up to date; run `make generate` (- from the code, + as it is):\n%s", spec.page, diff)
+			}
+		})
 	}
 }
 
 // dropMarks takes the mark "later" from rules that tests name by now.
-func dropMarks(t *testing.T, cited map[int][]string) {
+func (spec specification) dropMarks(t *testing.T, cited map[int][]string) {
 	t.Helper()
-	text, err := os.ReadFile(conformanceRules)
+	text, err := os.ReadFile(spec.rules)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +88,7 @@ func dropMarks(t *testing.T, cited map[int][]string) {
 			lines[i] = head
 		}
 	}
-	if err := os.WriteFile(conformanceRules, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+	if err := os.WriteFile(spec.rules, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -136,30 +154,30 @@ func parseRule(line string) (rule, error) {
 }
 
 // problemsOf compares the list of rules with the tests that name them.
-func problemsOf(sections []section, cited map[int][]string) []string {
+func (spec specification) problemsOf(sections []section, cited map[int][]string) []string {
 	var out []string
 	report := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	next := 1
 	for _, s := range sections {
 		for _, r := range s.Rules {
 			if r.Number != next {
-				report("%s: R%d stands where R%d belongs", conformanceRules, r.Number, next)
+				report("%s: R%d stands where R%d belongs", spec.rules, r.Number, next)
 			}
 			next = r.Number + 1
 			switch tests := cited[r.Number]; {
 			case len(tests) == 0 && (r.Mark == "" || r.Mark == "note"):
-				report("R%d (%s): no test names it and nothing says why; cite it as engine.R%d in the test that holds it", r.Number, r.Title, r.Number)
+				report("R%d (%s): no test names it and nothing says why; cite it as %s.R%d in the test that holds it", r.Number, r.Title, spec.name, r.Number)
 			case len(tests) > 0 && r.Mark == "later":
 				report("R%d (%s) is marked as later and named by %s; `make generate` takes the mark away", r.Number, r.Title, tests[0])
 			}
 		}
 	}
-	if next != lastRule+1 {
-		report("%s ends with R%d, the specification with R%d", conformanceRules, next-1, lastRule)
+	if next != spec.last+1 {
+		report("%s ends with R%d, the specification with R%d", spec.rules, next-1, spec.last)
 	}
 	for _, n := range slices.Sorted(maps.Keys(cited)) {
-		if n < 1 || n > lastRule {
-			report("%s names engine.R%d, which there is not", cited[n][0], n)
+		if n < 1 || n > spec.last {
+			report("%s names %s.R%d, which there is not", cited[n][0], spec.name, n)
 		}
 	}
 	return out
@@ -168,7 +186,7 @@ func problemsOf(sections []section, cited map[int][]string) []string {
 // shownTests is how many tests a rule is shown with; the others are counted.
 const shownTests = 6
 
-func conformanceDocument(sections []section, cited map[int][]string) string {
+func (spec specification) document(sections []section, cited map[int][]string) string {
 	var b strings.Builder
 	held, all := 0, 0
 	for _, s := range sections {
@@ -179,17 +197,15 @@ func conformanceDocument(sections []section, cited map[int][]string) string {
 			}
 		}
 	}
-	fmt.Fprintf(&b, `<!-- Made by `+"`make generate`"+` from test/repo/testdata/engine-rules.txt and the tests; do not edit. -->
+	fmt.Fprintf(&b, `<!-- Made by `+"`make generate`"+` from test/repo/%s and the tests; do not edit. -->
 
 # Conformance
 
-What Rollcall holds to, rule by rule, and which tests hold it to that. The rules are those of the engine's
-specification: the documented behaviour of the reference service, with a decision where the documents are silent. A test
-names a rule as `+"`engine.R51`"+`, in its name, its comment or the case that is about it. %d of %d rules are named by tests.
+What Rollcall holds to, rule by rule, and which tests hold it to that. %s %d of %d rules are named by tests.
 
 A rule without a test says why: it is *outranked* by a decision of the design, it is *plain*, a definition or a remark
 with nothing to test, or it belongs to a part that comes *later* and does not exist yet.
-`, held, all)
+`, spec.rules, spec.intro, held, all)
 	for _, s := range sections {
 		fmt.Fprintf(&b, "\n## %s\n\n| Rule | What it asks | Held by |\n|---|---|---|\n", s.Title)
 		for _, r := range s.Rules {
@@ -225,7 +241,7 @@ func holders(r rule, tests []string) string {
 var suites = []string{"internal/store/storetest", "internal/connector/conntest"}
 
 // citations finds the rules that tests name: by number, the tests in order.
-func citations(t *testing.T) map[int][]string {
+func (spec specification) citations(t *testing.T) map[int][]string {
 	t.Helper()
 	out := map[int][]string{}
 	add := func(name string, numbers []int) {
@@ -252,11 +268,11 @@ func citations(t *testing.T) map[int][]string {
 		}
 		switch {
 		case strings.HasSuffix(name, "_test.go"), strings.HasSuffix(name, ".go") && slices.Contains(suites, path.Dir(name)):
-			return citedInGo(file, name, add)
+			return spec.citedInGo(file, name, add)
 		case strings.HasSuffix(name, ".txtar"):
 			text, err := os.ReadFile(file)
 			if err == nil {
-				add("script "+strings.TrimSuffix(path.Base(name), ".txtar"), rulesIn(string(text), false))
+				add("script "+strings.TrimSuffix(path.Base(name), ".txtar"), rulesIn(string(text), spec.name, false))
 			}
 			return err
 		}
@@ -286,7 +302,7 @@ func placeOf(test string) string {
 
 // citedInGo finds what the test functions of a file name, their comments included. In the tests of the engine itself a
 // rule may go without the name of its specification.
-func citedInGo(file, name string, add func(string, []int)) error {
+func (spec specification) citedInGo(file, name string, add func(string, []int)) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -297,7 +313,7 @@ func citedInGo(file, name string, add func(string, []int)) error {
 		return err
 	}
 	folder := path.Base(path.Dir(name))
-	short := path.Dir(name) == "internal/engine"
+	short := path.Dir(name) == spec.short
 	for _, decl := range tree.Decls {
 		f, ok := decl.(*ast.FuncDecl)
 		if !ok {
@@ -312,7 +328,7 @@ func citedInGo(file, name string, add func(string, []int)) error {
 			from = f.Doc.Pos()
 		}
 		part := string(text[set.Position(from).Offset:set.Position(to).Offset])
-		add(folder+"."+f.Name.Name, rulesIn(part, short))
+		add(folder+"."+f.Name.Name, rulesIn(part, spec.name, short))
 	}
 	return nil
 }
@@ -323,9 +339,9 @@ var (
 	spans     = regexp.MustCompile(`^ ?[-–] ?$`)
 )
 
-// rulesIn returns the numbers of the engine's rules that a text names: engine.R51, and those that follow it in a list or
-// at the end of a span, as in engine.R28, R29 and engine.R77-R87. short takes R51 alone for a rule of the engine.
-func rulesIn(text string, short bool) []int {
+// rulesIn returns the numbers of a specification's rules that a text names: engine.R51, and those that follow it in a list
+// or at the end of a span, as in engine.R28, R29 and engine.R77-R87. short takes R51 alone for a rule of it.
+func rulesIn(text, spec string, short bool) []int {
 	var out []int
 	last, end, of := 0, -1, ""
 	for _, m := range citation.FindAllStringSubmatchIndex(text, -1) {
@@ -340,11 +356,11 @@ func rulesIn(text string, short bool) []int {
 			of = text[m[2]:m[3]]
 		case follows:
 		case short:
-			of = "engine"
+			of = spec
 		default:
 			of = ""
 		}
-		if of == "engine" {
+		if of == spec {
 			if m[2] < 0 && follows && spans.MatchString(between) {
 				for n := last + 1; n < number; n++ {
 					out = append(out, n)
@@ -374,7 +390,7 @@ func TestRulesAreFoundInText(t *testing.T) {
 		{"inbound.R12, R13", true, nil},
 		{"engine.R1 is told apart from R2 by words", false, []int{1}},
 	} {
-		if diff := cmp.Diff(c.want, rulesIn(c.text, c.short)); diff != "" {
+		if diff := cmp.Diff(c.want, rulesIn(c.text, "engine", c.short)); diff != "" {
 			t.Errorf("%s (- want, + got):\n%s", c.text, diff)
 		}
 	}
@@ -382,6 +398,7 @@ func TestRulesAreFoundInText(t *testing.T) {
 
 // TestConformanceIsChecked proves that the check above finds what it looks for.
 func TestConformanceIsChecked(t *testing.T) {
+	spec := specification{name: "engine", rules: "a list", last: 10}
 	for _, c := range []struct {
 		name, line string
 		cited      map[int][]string
@@ -399,14 +416,14 @@ func TestConformanceIsChecked(t *testing.T) {
 			t.Fatal(err)
 		}
 		rest := []rule{r}
-		for n := 2; n <= lastRule; n++ {
+		for n := 2; n <= spec.last; n++ {
 			rest = append(rest, rule{Number: n, Mark: "plain", Words: "x"})
 		}
-		if got := problemsOf([]section{{Rules: rest}}, c.cited); (len(got) > 0) != c.fails {
+		if got := spec.problemsOf([]section{{Rules: rest}}, c.cited); (len(got) > 0) != c.fails {
 			t.Errorf("%s: problems %q", c.name, got)
 		}
 	}
-	if got := problemsOf([]section{{Rules: []rule{{Number: 1, Mark: "plain", Words: "x"}, {Number: 3, Mark: "plain", Words: "x"}}}}, nil); len(got) == 0 {
+	if got := spec.problemsOf([]section{{Rules: []rule{{Number: 1, Mark: "plain", Words: "x"}, {Number: 3, Mark: "plain", Words: "x"}}}}, nil); len(got) == 0 {
 		t.Error("a rule that is missing is not noticed")
 	}
 }

@@ -37,7 +37,7 @@ func asError(t *testing.T, err error) *connector.Error {
 
 const conflictBody = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"409","scimType":"uniqueness","detail":"userName is taken"}`
 
-// TestWhatAnswersMean is the table at the end of engine section 18.
+// TestWhatAnswersMean is the table at the end of engine section 18 (scim.R6, R55, R58, R59, R60).
 func TestWhatAnswersMean(t *testing.T) {
 	ctx := t.Context()
 	create := func(c *Client) error {
@@ -120,6 +120,7 @@ func TestWhatAnswersMean(t *testing.T) {
 	}
 }
 
+// TestHintsForTargetsThatCannotBeReached: a certificate that nobody vouches for is one of them (scim.R74).
 func TestHintsForTargetsThatCannotBeReached(t *testing.T) {
 	untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
 	untrusted.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
@@ -277,6 +278,7 @@ func TestAWebPageIsNoSuccess(t *testing.T) {
 	}
 }
 
+// TestReading: ids, names in any case, and active as a text (scim.R53, R57).
 func TestReading(t *testing.T) {
 	body := `{"schemas":[],"ID":"7","username":"mira","Active":"True","name":{"GivenName":"Mira","familyName":null},"title":"",
 		"emails":[{"type":"home","value":"h@example.net"},{"type":"WORK","value":"w@example.net"}],
@@ -348,6 +350,7 @@ func TestFindChecksAndLimits(t *testing.T) {
 	}
 }
 
+// TestListing: pages by index and by cursor (scim.R50, R51).
 func TestListing(t *testing.T) {
 	page := func(total int, ids ...string) answer {
 		var rs []string

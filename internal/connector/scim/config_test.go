@@ -27,6 +27,7 @@ func parse(t *testing.T, text string) *url.URL {
 	return u
 }
 
+// TestDecode: what can be set, and the flags in the address (scim.R1, R2).
 func TestDecode(t *testing.T) {
 	defaults := func(change func(*Config)) Config {
 		c := Config{Config: web.Config{URL: parse(t, base), Concurrency: 16, Timeout: 30 * time.Second}, Dialect: RFC, MemberBatch: 100, ReferencesInCreate: true,

@@ -22,13 +22,14 @@ func (c Config) Limited(s schema.Schema) schema.Schema {
 		for name := range c.MaxLength {
 			o.Limits[name] = c.limit(name)
 		}
-		if !c.SingleMultiValue {
-			continue
-		}
 		o.Attributes = slices.Clone(o.Attributes)
 		for k := range o.Attributes {
-			if a := &o.Attributes[k]; a.Type != schema.Reference {
+			a := &o.Attributes[k]
+			if c.SingleMultiValue && a.Type != schema.Reference {
 				a.MultiValued = false
+			}
+			if c.DisableByDelete && a.Name == "active" {
+				a.Required = false
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package scim
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -119,4 +120,92 @@ func startBehind(t *testing.T, cfg sandbox.Config, wrap func(http.Handler) http.
 	server := httptest.NewServer(wrap(box.Handler()))
 	t.Cleanup(server.Close)
 	return server.URL + box.BasePath()
+}
+
+// TestCustomFieldsOfLitmosInBothNestings: how Litmos reads its custom fields is not documented (scim.R23), so both readings
+// must come through create, update and read. The sandbox of Litmos knows the first one; a server that keeps what it is
+// sent knows both.
+func TestCustomFieldsOfLitmosInBothNestings(t *testing.T) {
+	for _, tt := range []struct{ nesting, box string }{{"lastColon", "litmos-scim"}, {"lastColon", "scim"}, {"afterUser", "scim"}} {
+		t.Run(tt.nesting+" over "+tt.box, func(t *testing.T) {
+			base := startSandbox(t, tt.box, sandbox.Config{Rate: sandbox.NoRate})
+			use := connector.Use{Kind: identity.User, Joining: []string{"userName"}, Attributes: []schema.Attribute{
+				{Name: "userName"}, {Name: "active", Type: schema.Boolean}, {Name: "name.givenName"}, {Name: "name.familyName"}, {Name: litmosField}}}
+			c := open(t, base, map[string]any{"dialect": "legacy", "extensionNesting": tt.nesting, "throttle503": true}, nil, use)
+			made, err := c.Create(t.Context(), &identity.Object{Kind: identity.User, Attrs: identity.Attrs{{Name: "userName", Value: "mira@example.net"},
+				{Name: "active", Value: true}, {Name: "name.givenName", Value: "Mira"}, {Name: "name.familyName", Value: "Okafor"}, {Name: litmosField, Value: "Depot North"}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := "Depot North"
+			for _, to := range []string{"Depot North", "Depot South", ""} {
+				switch {
+				case to == "":
+					err = updating(t, identity.User, made.Anchor, nil, connector.Change{Attr: litmosField, Op: connector.Clear, Old: want})(c)
+				case to != want:
+					err = updating(t, identity.User, made.Anchor, nil, set(litmosField, want, to))(c)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				want = to
+				o, err := c.Get(t.Context(), identity.User, made.Anchor)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := o.Text(litmosField); got != want {
+					t.Errorf("the field is %q, want %q", got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestTheIDIsNeverSent: it is the server's own, whatever a mapping says (scim.R30); the credential stands in its header
+// (scim.R67).
+func TestTheIDIsNeverSent(t *testing.T) {
+	c, s, _ := scripted(t, nil, []connector.Use{userUse(schema.Attribute{Name: "id"})}, answer{status: 201, body: `{"id":"1"}`})
+	if err := creating(t, identity.User, identity.Attr{Name: "id", Value: "42"}, identity.Attr{Name: "userName", Value: "mira"})(c); err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"mira"}`; s.bodies[0] != want {
+		t.Errorf("body %s, want %s", s.bodies[0], want)
+	}
+	if got := s.headers[0].Get("Authorization"); got != "Bearer "+token {
+		t.Errorf("the header Authorization is %q", got)
+	}
+	if got := s.headers[0].Get("User-Agent"); got == "" {
+		t.Error("there is no header User-Agent")
+	}
+}
+
+// TestMembersThatAreShownAreIgnored with one warning, unless the server was not asked to leave them out (scim.R38).
+func TestMembersThatAreShownAreIgnored(t *testing.T) {
+	for _, tt := range []struct {
+		settings map[string]any
+		warnings int
+	}{{nil, 1}, {map[string]any{"noAttributesParam": true}, 0}} {
+		var log strings.Builder
+		cfg, err := Decode(map[string]any{"url": "https://lms.example.net/scim", "noAttributesParam": tt.settings["noAttributesParam"]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Transport = &script{answers: []answer{{status: 200, body: `{"id":"g","displayName":"Crew","members":[{"value":"1"}]}`}}}
+		c, err := New(cfg, connector.Env{Uses: []connector.Use{groupUse()}, Logger: slog.New(slog.NewTextHandler(&log, nil))}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			o, err := c.Get(t.Context(), identity.Group, "g")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, shown := o.Get("members"); shown {
+				t.Error("the members are read")
+			}
+		}
+		if got := strings.Count(log.String(), "shows members although they were excluded"); got != tt.warnings {
+			t.Errorf("%v: %d warnings, want %d: %s", tt.settings, got, tt.warnings, log.String())
+		}
+	}
 }

@@ -113,7 +113,8 @@ const noneFound = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListRespon
 var randomID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
 // TestWire holds every request of the life of one user and one group in each dialect against testdata/wire
-// (scim sections 3 to 7, design D16).
+// (scim sections 3 to 7, design D16): addresses with and without a slash at their end, queries, creates and updates
+// (scim.R3, R5, R7, R8, R9, R10, R11, R12, R20, R27).
 func TestWire(t *testing.T) {
 	badge := "urn:ietf:params:scim:schemas:extension:Depot:2.0:User:badge"
 	custom := "urn:ietf:params:scim:schemas:extension:Litmos:2.0:User:CustomField:CustomField3"

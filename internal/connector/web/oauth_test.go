@@ -170,6 +170,7 @@ func TestClientCredentials(t *testing.T) {
 	}
 }
 
+// TestATokenIsRenewedAtFourFifthsOfItsLife (scim.R69, R71).
 func TestATokenIsRenewedAtFourFifthsOfItsLife(t *testing.T) {
 	c := newClock()
 	oauth := testbed.NewOAuth(t, testbed.OAuthClient{ID: "c", Secret: "s", Auth: "client_secret_basic"})
@@ -206,6 +207,7 @@ func openClient(t *testing.T, oauth *testbed.OAuth, target *service, c *clock) *
 	return conn
 }
 
+// TestATokenThatIsRefusedIsRenewedOnce (scim.R66).
 func TestATokenThatIsRefusedIsRenewedOnce(t *testing.T) {
 	c := newClock()
 	oauth := testbed.NewOAuth(t, testbed.OAuthClient{ID: "c", Secret: "s", Auth: "client_secret_basic"})
