@@ -175,10 +175,12 @@ func quirks(t *testing.T) []quirk {
 			shown{one("probe", "list"), users, none, probe}},
 		{"noAttributesParam", "`noAttributesParam: true` leaves `excludedAttributes` and `attributes` out of every query, and `startIndex` out of listings.",
 			shown{one("noAttributesParam", true), groups, none, probe}},
+		{"noAttributesParam", "",
+			shown{one("noAttributesParam", true), users, none, func(c *Client) error { _, err := c.List(t.Context(), identity.User, ""); return err }}},
 		{"reference401", "`reference401: true`: a 401 for a group may mean that there is no such group. A query tells; here the credential is good, and the group counts as gone.",
 			shown{one("reference401", true), groups, []answer{gone, none[0]}, func(c *Client) error {
 				if _, err := c.Get(t.Context(), identity.Group, "g31"); connector.KindOf(err) != connector.KindNotFound {
-					return fmt.Errorf("%v, want an error that says not found", err)
+					return fmt.Errorf("want an error that says not found: %w", err)
 				}
 				return nil
 			}}},
@@ -290,7 +292,10 @@ also has the headers ` + "`Authorization`, `User-Agent` and `X-Request-Id`" + `,
 			fmt.Fprintf(&b, "\n## %s\n", q.setting)
 		}
 		seen[q.setting] = true
-		fmt.Fprintf(&b, "\n%s\n\n%s", q.title, q.requests(t))
+		if q.title != "" {
+			fmt.Fprintf(&b, "\n%s\n", q.title)
+		}
+		fmt.Fprintf(&b, "\n%s", q.requests(t))
 	}
 	for _, s := range Settings() {
 		shared := slices.ContainsFunc(web.Settings(""), func(w connector.Setting) bool { return w.Name == s.Name })

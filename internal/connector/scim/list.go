@@ -26,9 +26,10 @@ func (c *Client) List(ctx context.Context, kind identity.Kind, cursor string) (c
 		return connector.Page{}, invalid("list "+string(kind), err)
 	}
 	q := url.Values{"count": {strconv.Itoa(c.cfg.PageSize)}}
-	if next != "" {
+	switch {
+	case next != "":
 		q.Set("cursor", next)
-	} else {
+	case !c.cfg.NoAttributesParam:
 		q.Set("startIndex", strconv.Itoa(start))
 	}
 	c.exclude(k, q)
@@ -64,7 +65,7 @@ func (c *Client) List(ctx context.Context, kind identity.Kind, cursor string) (c
 	switch {
 	case list.NextCursor != "":
 		page.Next = "c" + url.QueryEscape(list.NextCursor) + ":" + first
-	case next == "" && (page.Total < 0 || start+received <= page.Total):
+	case next == "" && !c.cfg.NoAttributesParam && (page.Total < 0 || start+received <= page.Total):
 		page.Next = "i" + strconv.Itoa(start+received) + ":" + first
 	}
 	return page, nil

@@ -137,28 +137,34 @@ func (h *halving) result() error {
 
 // emptyGroup takes all members from a group that cannot be deleted (noGroupDelete).
 func (c *Client) emptyGroup(ctx context.Context, k *kind, anchor string) error {
-	var err error
-	none := connector.Change{Attr: "members", Op: connector.Set, New: []any{}}
-	switch {
-	case c.cfg.Dialect == Leapsome:
-		var known map[string]any
-		if known, err = c.lookUp(ctx, k, anchor, []string{k.mustHave()}); err == nil {
-			err = c.writeMembers(ctx, k, anchor, none, []field{{k.mustHave(), known[k.mustHave()]}})
-		}
-	case c.puts(k):
-		_, err = c.put(ctx, k, connector.Update{Kind: k.name, Anchor: anchor, Changes: []connector.Change{{Attr: "members", Op: connector.Clear}}})
-	default:
-		ops := []operation{{Operation: scim.Operation{Op: c.spell(scim.OpRemove), Path: "members"}}}
-		if _, failed := c.patch(ctx, k, anchor, ops); failed != nil && !failed.noTarget {
-			err = failed.err
-		}
+	err := c.takeAll(ctx, k, anchor)
+	if err != nil && connector.KindOf(err) == connector.KindNotFound { // gone already (scim.R21)
+		return nil //nolint:nilerr // a group that is gone is a group that was deleted
 	}
-	switch {
-	case connector.KindOf(err) == connector.KindNotFound && err != nil: // gone already (scim.R21)
-		return nil
-	case err != nil:
+	if err != nil {
 		return err
 	}
 	c.log.WarnContext(ctx, "the target cannot delete groups: the group was emptied and stays there", "group", anchor)
 	return nil
+}
+
+// takeAll takes all members from a group.
+func (c *Client) takeAll(ctx context.Context, k *kind, anchor string) error {
+	switch {
+	case c.cfg.Dialect == Leapsome:
+		known, err := c.lookUp(ctx, k, anchor, []string{k.mustHave()})
+		if err != nil {
+			return err
+		}
+		none := connector.Change{Attr: "members", Op: connector.Set, New: []any{}}
+		return c.writeMembers(ctx, k, anchor, none, []field{{k.mustHave(), known[k.mustHave()]}})
+	case c.puts(k):
+		_, err := c.put(ctx, k, connector.Update{Kind: k.name, Anchor: anchor, Changes: []connector.Change{{Attr: "members", Op: connector.Clear}}})
+		return err
+	}
+	_, failed := c.patch(ctx, k, anchor, []operation{{Operation: scim.Operation{Op: c.spell(scim.OpRemove), Path: "members"}}})
+	if failed == nil || failed.noTarget { // it has none
+		return nil
+	}
+	return failed.err
 }
