@@ -93,6 +93,7 @@ type planReport struct {
 		Total    int            `json:"total"`
 		ByMethod map[string]int `json:"byMethod"`
 		Minutes  float64        `json:"minutes"`
+		Guide    int            `json:"guide"`
 	} `json:"requests"`
 }
 
