@@ -61,9 +61,10 @@ type setup struct {
 	rules     func([]job.Rule) []job.Rule
 	target    func(schema.Schema) schema.Schema // changes the target's schema
 	slice     time.Duration
-	now       func() time.Time // instead of the world's own clock
-	noPredict bool             // the test breaks the target or the source, so a plan cannot know
-	loose     bool             // objects that are gone count otherwise than usual
+	now       func() time.Time                                          // instead of the world's own clock
+	wrap      func(connector.Target, *connector.Meter) connector.Target // around the target; nil for none
+	noPredict bool                                                      // the test breaks the target or the source, so a plan cannot know
+	loose     bool                                                      // objects that are gone count otherwise than usual
 
 	db, scratch *sqlstore.Store // to share between many worlds; nil for stores of its own
 }
@@ -223,6 +224,9 @@ func (w *world) subject() engine.Subject {
 		w.t.Fatal(err)
 	}
 	s := engine.Subject{Job: j, Def: w.def, Source: withoutFeed{w.source}, Target: w.target, TargetSchema: w.cfg.target(nil), Meter: w.meter, SourceName: "people", TargetName: "app"}
+	if w.cfg.wrap != nil {
+		s.Target = w.cfg.wrap(s.Target, w.meter)
+	}
 	if w.cfg.feed {
 		s.Source = w.source
 	}
