@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/term"
 )
 
@@ -22,6 +23,7 @@ var (
 
 func main() {
 	tuneMemory(os.LookupEnv)
+	uuid.EnableRandPool() // a call to the system for sixteen ids, not for each
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, process(), os.Args[1:])
 	stop()

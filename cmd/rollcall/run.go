@@ -186,6 +186,9 @@ func (s *state) cycle(ctx context.Context, c *cli, j store.Job, f *appfile.File,
 	if warning != "" {
 		rep.Warnings = append(rep.Warnings, warning)
 	}
+	if rep.Cycle.State == store.Succeeded { // no object failed
+		return rep, nil
+	}
 	const shown = 10
 	recs, err := s.Store.Records(ctx, store.LogQuery{JobID: j.ID, CycleID: rep.Cycle.ID, Status: "failure", Ascending: true, Limit: shown})
 	if err != nil {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
@@ -96,6 +98,8 @@ type listing struct {
 	started  bool
 	cursor   string // of the next page
 	pages    int64  // in all, as the first page told
+	accounts int64  // on the pages read
+	empty    bool   // the listing is complete, and there are none
 	complete bool   // an account that is not in the index does not exist
 }
 
@@ -133,8 +137,9 @@ func (c *cycle) index(ctx context.Context, r *rule) (wait time.Duration, err err
 			r.list.pages = pages(int64(page.Total))
 		}
 		r.list.started, r.list.cursor = true, page.Next
+		r.list.accounts += int64(len(page.Objects))
 		if page.Next == "" {
-			r.list.complete = true
+			r.list.complete, r.list.empty = true, r.list.accounts == 0
 			return 0, nil
 		}
 	}
@@ -193,6 +198,14 @@ func (c *cycle) matchBlock(ctx context.Context, r *rule, items []*store.WorkItem
 	}
 	found := map[string]map[string][]store.IndexEntry{}
 	for attr, vs := range values {
+		if strings.HasPrefix(attr, promised) {
+			vs = c.promises.among(attr, vs)
+		} else if r.list.empty {
+			vs = nil
+		}
+		if len(vs) == 0 {
+			continue
+		}
 		hits, err := c.work.Indexed(ctx, c.row.ID, r.def.To, attr, vs)
 		if err != nil {
 			return 0, fmt.Errorf("cycle %s: read the index of accounts: %w", c.row.ID, err)
@@ -221,7 +234,37 @@ func (c *cycle) matchBlock(ctx context.Context, r *rule, items []*store.WorkItem
 	for i := range items {
 		batch.Work = append(batch.Work, finishItem(items[i], tasks[i]))
 	}
+	c.promises.add(batch.Index)
 	return max(wait, later), nil
+}
+
+// promises are hashes of the values that accounts to be made were promised, as far as the process that read the source
+// has made them itself: a value that is not among them need not be looked up. Those of many objects are not remembered.
+type promises map[uint64]struct{}
+
+const mostPromises = 1 << 17
+
+func (p promises) hash(attr, value string) uint64 {
+	return xxh3.HashStringSeed(value, xxh3.HashString(attr))
+}
+
+func (p promises) add(entries []store.IndexEntry) {
+	if p == nil {
+		return
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Attr, promised) && len(p) < mostPromises {
+			p[p.hash(e.Attr, e.Value)] = struct{}{}
+		}
+	}
+}
+
+// among returns those of the values that may have been promised.
+func (p promises) among(attr string, values []string) []string {
+	if p == nil || len(p) >= mostPromises {
+		return values
+	}
+	return slices.DeleteFunc(values, func(v string) bool { _, ok := p[p.hash(attr, v)]; return !ok })
 }
 
 // answer is what the target has for one question.
@@ -241,6 +284,13 @@ func (c *cycle) askAll(ctx context.Context, r *rule, tasks []*task, complete boo
 	g.SetLimit(c.caps.Concurrency)
 	var down streak
 	for i, t := range tasks {
+		if complete && !t.Unmatched && !slices.ContainsFunc(t.Match, func(q match.Question) bool { return len(found[q.Attr][identity.Fold(q.Value)]) > 0 }) {
+			answers[i] = make([]answer, len(t.Match)) // the index has nothing, and it tells all
+			for k, q := range t.Match {
+				answers[i][k].question = q
+			}
+			continue
+		}
 		g.Go(func() error {
 			got := []answer{}
 			if t.Unmatched {

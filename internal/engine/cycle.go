@@ -45,6 +45,7 @@ type cycle struct {
 	managed   int64
 	readings  map[string]plan.Reading // of each rule's full read, by rule
 	members   plan.Reading            // of memberships, over all rules
+	promises  promises                // values of accounts to be made; nil when not all of them are known
 	waiting   bool                    // there are unresolved references
 	reopened  []store.Unresolved      // of a plan: references that a cycle would store as unresolved
 	undo      string                  // cycle whose writes this one takes back, "" for a cycle over the source

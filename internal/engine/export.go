@@ -17,7 +17,7 @@ import (
 
 const (
 	commitItems    = 1024                   // results in one transaction, at most
-	commitEvery    = 100 * time.Millisecond // and how long a result may wait for one
+	commitEvery    = 250 * time.Millisecond // and how long a result may wait for one
 	rememberRecent = 20000                  // accounts made lately that later items may refer to before the store shows them
 	maxFailStreak  = 24                     // transient failures in a row after which the target counts as down
 )
@@ -40,11 +40,12 @@ type exporter struct {
 	turns   int64                    // items handed out
 	claims  claims
 
-	streak atomic.Int64 // transient failures in a row
-	stopMu sync.Mutex
-	stop   bool // no further items are handed out
-	wait   time.Duration
-	failed error
+	streak  atomic.Int64 // transient failures in a row
+	dropped atomic.Bool  // the target has dropped references of a create, so that no further one carries any
+	stopMu  sync.Mutex
+	stop    bool // no further items are handed out
+	wait    time.Duration
+	failed  error
 
 	waiting bool // there were unresolved references when the slice began, so that resolving one must be recorded
 	kept    bool // the job has failures or held operations, so that what succeeds may have to be taken off them
@@ -99,6 +100,7 @@ type result struct {
 // export sends what is in the work list until the slice ends. It returns done when nothing is left.
 func (c *cycle) export(ctx context.Context, until time.Time) (wait time.Duration, done bool, err error) {
 	x := &exporter{cycle: c, rules: map[string]*rule{}, recent: map[store.ObjectKey]*making{}, enables: map[identity.Ref]*making{}}
+	x.dropped.Store(c.subject.Job.NoReferences)
 	for _, r := range c.rules {
 		x.rules[r.def.Name] = r
 	}

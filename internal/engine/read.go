@@ -36,6 +36,7 @@ func (c *cycle) read(ctx context.Context) error {
 			return fmt.Errorf("cycle %s: clear its work: %w", c.row.ID, err)
 		}
 	}
+	c.promises = promises{}
 	c.row.Counts = store.Counts{}
 	c.members.Delivered, c.members.Full = 0, true
 	retry, err := c.due(ctx)
@@ -129,15 +130,15 @@ func (c *cycle) readAll(ctx context.Context, r *rule, retry map[store.ObjectKey]
 		if err != nil {
 			return fmt.Errorf("rule %s: read known objects: %w", r.def.Name, err)
 		}
-		was := store.Object{ObjectKey: store.ObjectKey{Rule: r.def.Name, Anchor: rec.Key}}
+		was, isNew := store.Object{ObjectKey: store.ObjectKey{Rule: r.def.Name, Anchor: rec.Key}}, true
 		if more && known.Anchor == rec.Key {
-			was = known
+			was, isNew = known, false
 			if _, blk.findings[rec.Key], err = found.of(rec.Key); err != nil {
 				return err
 			}
 			known, err, more = next()
 		}
-		if err := blk.seen(ctx, was, rec.Payload, retry); err != nil {
+		if err := blk.seen(ctx, was, isNew, rec.Payload, retry); err != nil {
 			return err
 		}
 	}
@@ -357,6 +358,7 @@ type block struct {
 
 type candidate struct {
 	known   store.Object // without its account until the block is evaluated
+	isNew   bool         // the state knows nothing of it
 	hash    hash
 	payload []byte // nil when the object is gone
 	told    bool   // the source itself said that it is gone, so it counts as delivered
@@ -364,12 +366,12 @@ type candidate struct {
 	found   *finding // what the target's listing shows of its account, nil for nothing
 }
 
-// seen takes an object of a full read.
-func (b *block) seen(ctx context.Context, known store.Object, payload []byte, retry map[store.ObjectKey]waiting) error {
+// seen takes an object that the source delivered.
+func (b *block) seen(ctx context.Context, known store.Object, isNew bool, payload []byte, retry map[store.ObjectKey]waiting) error {
 	h := hash(spool.Hash(b.rule.seed, payload))
 	counts := &b.cycle.row.Counts
 	if payload[0] == unreadable {
-		b.items = append(b.items, candidate{known: known, problem: string(payload[1:])})
+		b.items = append(b.items, candidate{known: known, isNew: isNew, problem: string(payload[1:])})
 		return b.full(ctx)
 	}
 	failed, isFailed := retry[known.ObjectKey]
@@ -386,7 +388,7 @@ func (b *block) seen(ctx context.Context, known store.Object, payload []byte, re
 		counts.Failed++
 		return nil
 	}
-	b.items = append(b.items, candidate{known: known, hash: h, payload: slices.Clone(payload), found: f})
+	b.items = append(b.items, candidate{known: known, isNew: isNew, hash: h, payload: slices.Clone(payload), found: f})
 	return b.full(ctx)
 }
 
@@ -420,7 +422,7 @@ func (b *block) compare(ctx context.Context, items []connector.Item, retry map[s
 			b.items = append(b.items, candidate{known: was, problem: it.Err.Error()})
 			err = b.full(ctx)
 		default:
-			err = b.seen(ctx, was, it.Object.Append(nil, b.rule.used), retry)
+			err = b.seen(ctx, was, !ok, it.Object.Append(nil, b.rule.used), retry)
 		}
 		if err != nil {
 			return err
@@ -447,7 +449,7 @@ func (b *block) flush(ctx context.Context) error {
 	}
 	var linked []string
 	for _, it := range b.items {
-		if it.known.State != store.Unlinked || it.known.Hash == (hash{}) { // linked, or it may be in doubt
+		if !it.isNew && (it.known.State != store.Unlinked || it.known.Hash == (hash{})) { // linked, or it may be in doubt
 			linked = append(linked, it.known.Anchor)
 		}
 	}

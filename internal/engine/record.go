@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/rollcall-id/rollcall/internal/plan"
 	"github.com/rollcall-id/rollcall/internal/store"
@@ -62,7 +63,7 @@ func logAction(a plan.Action) string {
 // stepsBefore are the steps up to the export, in the order of execution (engine.R147).
 func (c *cycle) stepsBefore(r *rule, w store.WorkItem, t *task) []step {
 	imported := step{Name: "EntryImportUpdate", Type: "import", Status: statusSuccess,
-		Description: fmt.Sprintf("%s %q was read from %s", r.def.From, w.Anchor, c.subject.SourceName),
+		Description: string(r.def.From) + " " + strconv.Quote(w.Anchor) + " was read from " + c.subject.SourceName,
 		Details:     store.LogFigures{{Key: "SourceAnchor", Value: w.Anchor}, {Key: "ReportableIdentifier", Value: t.Name}}}
 	switch {
 	case t.Undo != nil:
@@ -73,7 +74,7 @@ func (c *cycle) stepsBefore(r *rule, w store.WorkItem, t *task) []step {
 	case t.Prior == store.Unlinked || c.row.Type == store.Initial:
 		imported.Name = "EntryImportAdd"
 	}
-	steps := []step{imported}
+	steps := append(make([]step, 0, 6), imported) // as many as a create has
 	if len(t.Scope) > 0 {
 		steps = append(steps, step{Name: "EntrySynchronizationScoping", Type: "scoping", Status: statusSuccess, Description: "evaluated assignment and scoping filters", Details: t.Scope})
 	}

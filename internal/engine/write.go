@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/identity"
@@ -185,7 +186,7 @@ func (p *pen) send(ctx context.Context) error {
 		return nil //nolint:nilerr // the account is made; what the state refused ends the cycle
 	}
 	p.compare(got, obj.Attrs)
-	p.step("EntryExportAdd", fmt.Sprintf("created %s %q in %s", p.r.def.To, p.t.Name, p.subject.TargetName))
+	p.step("EntryExportAdd", "created "+string(p.r.def.To)+" "+strconv.Quote(p.t.Name)+" in "+p.subject.TargetName)
 	p.store(store.Active)
 	p.after(later)
 	return nil

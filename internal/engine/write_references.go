@@ -85,11 +85,17 @@ func (p *pen) kindOf(ref identity.Ref) identity.Kind {
 // kept looks which references of a create the target's answer shows. Those that it dropped are sent as an update, and
 // no further create of this job carries any (design D1).
 func (p *pen) kept(got *identity.Object, sent []sentRef) []refChange {
+	if len(sent) == 0 {
+		return nil
+	}
 	var later []refChange
+	var members []store.Member
+	shown := shownIn(got)
+	p.out.props = slices.Grow(p.out.props, len(sent))
 	for _, s := range sent {
-		if shows(got, s.Attr, s.Target) {
+		if shown[attrRef{s.Attr, s.Target}] {
 			if s.multi {
-				p.membersAre([]store.Member{s.Member})
+				members = append(members, s.Member)
 				p.resolved(store.Unresolved{Owner: s.Owner, Attr: s.Attr, Ref: s.Ref})
 			} else {
 				p.cur.Refs[s.Attr] = s.Target
@@ -109,6 +115,7 @@ func (p *pen) kept(got *identity.Object, sent []sentRef) []refChange {
 			later[i].Set = &s.Ref
 		}
 	}
+	p.membersAre(members)
 	return later
 }
 
@@ -124,30 +131,32 @@ func join(to, from []refChange) []refChange {
 	return to
 }
 
-// shows tells whether an account, as the target answered it, has a reference.
-func shows(o *identity.Object, attr, target string) bool {
-	v, _ := o.Get(attr)
-	switch v := v.(type) {
-	case identity.Ref:
-		return v.Anchor == target
-	case []any:
-		return slices.ContainsFunc(v, func(e any) bool {
-			r, ok := e.(identity.Ref)
-			return ok && r.Anchor == target
-		})
+// attrRef is a reference to an account under an attribute.
+type attrRef struct{ attr, target string }
+
+// shownIn returns the references of an account, as the target answered it.
+func shownIn(o *identity.Object) map[attrRef]bool {
+	shown := map[attrRef]bool{}
+	for _, a := range o.Attrs {
+		list, ok := a.Value.([]any)
+		if !ok {
+			list = []any{a.Value}
+		}
+		for _, v := range list {
+			if r, ok := v.(identity.Ref); ok {
+				shown[attrRef{a.Name, r.Anchor}] = true
+			}
+		}
 	}
-	return false
+	return shown
 }
 
 // referencesInCreate tells whether creates may still carry references.
-func (p *pen) referencesInCreate() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.caps.ReferencesInCreate && !p.subject.Job.NoReferences
-}
+func (p *pen) referencesInCreate() bool { return p.caps.ReferencesInCreate && !p.dropped.Load() }
 
 // dropReferences switches references in creates off for the rest of the job.
 func (p *pen) dropReferences() {
+	p.dropped.Store(true)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cycle.subject.Job.NoReferences = true
@@ -308,6 +317,9 @@ func (p *pen) batch(ch refChange, op connector.Op, n int) int {
 func (p *pen) membersAre(part []store.Member) {
 	b := &p.res.batch
 	b.Members = append(b.Members, part...)
+	if len(b.Unmember) == 0 {
+		return
+	}
 	b.Unmember = slices.DeleteFunc(b.Unmember, func(u store.Member) bool {
 		return slices.ContainsFunc(part, func(m store.Member) bool { return m.Owner == u.Owner && m.Attr == u.Attr && m.Ref == u.Ref })
 	})

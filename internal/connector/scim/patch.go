@@ -180,9 +180,9 @@ func (c *Client) memberList(v any) []any {
 	refs := list(v)
 	out := make([]any, len(refs))
 	for i, e := range refs {
-		m := map[string]any{"value": anchorOf(e)}
+		m := &record{fields: append(make([]field, 0, 2), field{"value", anchorOf(e)})}
 		if c.cfg.Dialect == Legacy {
-			m["$ref"] = nil
+			m.fields = []field{{"$ref", nil}, m.fields[0]}
 		}
 		out[i] = m
 	}
@@ -248,11 +248,18 @@ func anchorOf(v any) string {
 	return fmt.Sprint(v)
 }
 
-// message is the body of a PATCH.
-func message(ops []operation) scim.PatchOp {
-	plain := make([]scim.Operation, len(ops))
+// message is the body of a PATCH (RFC 7644 section 3.5.2). A value that is nil is left out.
+func message(ops []operation) *record {
+	list := make([]any, len(ops))
 	for i, op := range ops {
-		plain[i] = op.Operation
+		o := &record{fields: append(make([]field, 0, 3), field{"op", op.Op})}
+		if op.Path != "" {
+			o.fields = append(o.fields, field{"path", op.Path})
+		}
+		if op.Value != nil {
+			o.fields = append(o.fields, field{"value", op.Value})
+		}
+		list[i] = o
 	}
-	return scim.NewPatchOp(plain...)
+	return &record{fields: []field{{"schemas", []any{scim.PatchOpURN}}, {"Operations", list}}}
 }

@@ -82,21 +82,18 @@ func (pl place) bare() place {
 	return pl
 }
 
-// find returns the values of the attribute in a resource, the elements of lists one by one.
-func (a *attribute) find(resource map[string]any) []any {
+// find returns the values of the attribute in a resource, a record or a map, the elements of lists one by one.
+func (a *attribute) find(resource any) []any {
 	pl := &a.place
-	if !pl.plain {
-		return a.path.Values(resource)
+	whole := a.reference && a.path.Filter == nil && a.path.SubAttribute == "" && pl.name != "" // a manager, members
+	if !pl.plain && !whole {
+		return a.path.Values(mapOf(resource))
 	}
+	in := resource
 	if pl.schema != "" {
-		_, v, _ := scim.Lookup(resource, pl.schema)
-		extension, ok := v.(map[string]any)
-		if !ok {
-			return nil
-		}
-		resource = extension
+		in = valueOf(resource, pl.schema)
 	}
-	_, v, _ := scim.Lookup(resource, pl.name)
+	v := valueOf(in, pl.name)
 	switch {
 	case v == nil:
 		return nil
@@ -107,21 +104,19 @@ func (a *attribute) find(resource map[string]any) []any {
 		}
 		var out []any
 		for _, e := range elements {
-			m, ok := e.(map[string]any)
-			if !ok || !pl.matches(m) {
+			if !isObject(e) || !pl.matches(e) {
 				continue
 			}
-			if _, v, _ := scim.Lookup(m, pl.sub); v != nil {
+			if v := valueOf(e, pl.sub); v != nil {
 				out = append(out, v)
 			}
 		}
 		return out
 	case pl.sub != "":
-		m, ok := v.(map[string]any)
-		if !ok {
-			return a.path.Values(resource) // several complex values, or a bare one: not what the RFC has here
+		if !isObject(v) {
+			return a.path.Values(mapOf(resource)) // several complex values, or a bare one: not what the RFC has here
 		}
-		if _, v, _ = scim.Lookup(m, pl.sub); v == nil {
+		if v = valueOf(v, pl.sub); v == nil {
 			return nil
 		}
 	}
@@ -137,9 +132,9 @@ func (a *attribute) find(resource map[string]any) []any {
 	return []any{v}
 }
 
-func (pl *place) matches(element map[string]any) bool {
+func (pl *place) matches(element any) bool {
 	for _, eq := range pl.element {
-		_, v, _ := scim.Lookup(element, eq.name)
+		v := valueOf(element, eq.name)
 		switch want := eq.value.(type) {
 		case string:
 			have, ok := v.(string)

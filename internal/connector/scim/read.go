@@ -13,13 +13,14 @@ import (
 	"github.com/rollcall-id/rollcall/internal/scim"
 )
 
-// object makes an object of a resource, with the attributes that the job uses and the resource shows. References with
+// object makes an object of a resource, a record or a map, with the attributes that the job uses and the resource shows. References with
 // several values are left out unless members is set (scim.R43).
-func (c *Client) object(k *kind, resource map[string]any, members bool) *identity.Object {
-	o := &identity.Object{Kind: k.name, Anchor: idOf(resource), Attrs: make(identity.Attrs, 0, len(k.attrs))}
+func (c *Client) object(k *kind, resource any, members bool) *identity.Object {
+	// The id is kept for long, and must not keep the whole answer, which it is a part of.
+	o := &identity.Object{Kind: k.name, Anchor: strings.Clone(idOf(resource)), Attrs: make(identity.Attrs, 0, len(k.attrs))}
 	for _, a := range k.attrs {
 		if a.members && !members {
-			if _, _, shown := scim.Lookup(resource, a.path.Attribute); shown && c.excludes() && !c.membersShown.Swap(true) {
+			if shown := valueOf(resource, a.path.Attribute); shown != nil && c.excludes() && !c.membersShown.Swap(true) {
 				c.log.Warn("the target shows members although they were excluded; they are ignored", "attribute", a.name)
 			}
 			continue
@@ -32,7 +33,7 @@ func (c *Client) object(k *kind, resource map[string]any, members bool) *identit
 }
 
 // read returns the value of an attribute in a resource, nil when it shows none.
-func (a *attribute) read(resource map[string]any) any {
+func (a *attribute) read(resource any) any {
 	found := a.find(resource)
 	values := make([]any, 0, len(found))
 	for _, v := range found {
@@ -52,16 +53,18 @@ func (a *attribute) read(resource map[string]any) any {
 // value brings what JSON delivers into the form of package identity.
 func (a *attribute) value(v any) any {
 	switch t := v.(type) {
-	case map[string]any:
+	case *record, map[string]any:
 		if !a.reference {
-			break
+			return identity.Normal(loose(t))
 		}
 		for _, key := range []string{"value", "managerId"} { // the latter is Leapsome's
-			if _, id, ok := scim.Lookup(t, key); ok {
+			if id := valueOf(t, key); id != nil {
 				return a.ref(id)
 			}
 		}
 		return nil
+	case []any:
+		return identity.Normal(loose(t))
 	case string:
 		if a.reference {
 			return a.ref(t)
@@ -99,10 +102,7 @@ func (a *attribute) ref(id any) any {
 }
 
 // idOf is the id of a resource, "" for none.
-func idOf(resource map[string]any) string {
-	_, id, _ := scim.Lookup(resource, "id")
-	return idText(id)
-}
+func idOf(resource any) string { return idText(valueOf(resource, "id")) }
 
 // idText takes ids that a server writes as numbers too.
 func idText(id any) string {
@@ -119,7 +119,7 @@ func idText(id any) string {
 
 // holds tells whether a resource has a value that equals text under the attribute's case rule; folded tells whether it
 // has one that differs in letter case only (scim.R52).
-func (a *attribute) holds(resource map[string]any, text string) (equal, folded bool) {
+func (a *attribute) holds(resource any, text string) (equal, folded bool) {
 	for _, v := range a.find(resource) {
 		var have string
 		switch v := a.value(v).(type) {
@@ -161,8 +161,8 @@ func decode(body []byte, v any) error {
 	return json.Unmarshal(body, v, lenient)
 }
 
-// decodeResource reads a resource; ok is false for what is no JSON object.
-func decodeResource(body []byte) (resource map[string]any, ok bool) {
+// decodeAnswer reads a resource, as a record or a map; ok is false for what is no JSON object.
+func decodeAnswer(body []byte) (resource any, ok bool) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, false
 	}
@@ -173,8 +173,13 @@ func decodeResource(body []byte) (resource map[string]any, ok bool) {
 			return nil, false
 		}
 	}
-	resource, _ = v.(map[string]any)
-	return resource, resource != nil
+	return v, isObject(v)
+}
+
+// decodeResource is decodeAnswer with maps all through, for what is to be looked at more closely.
+func decodeResource(body []byte) (resource map[string]any, ok bool) {
+	v, ok := decodeAnswer(body)
+	return mapOf(v), ok
 }
 
 // listAnswer is a ListResponse as servers send it.

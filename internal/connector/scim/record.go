@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/rollcall-id/rollcall/internal/scim"
 )
 
 // record is a JSON object with its fields in order. A create has some fifteen fields; writing them down one after
@@ -23,14 +25,53 @@ type field struct {
 	value any // *record, []any of these, or what package json takes
 }
 
-// get returns the value under a name without regard to case, nil for none.
+// get returns the value under a name without regard to case, nil for none. Like package internal/scim it prefers the very
+// name, then the least of several spellings.
 func (r *record) get(name string) any {
 	for i := range r.fields {
-		if strings.EqualFold(r.fields[i].name, name) {
+		if r.fields[i].name == name {
 			return r.fields[i].value
 		}
 	}
+	var found *field
+	for i := range r.fields {
+		f := &r.fields[i]
+		if len(f.name) == len(name) && strings.EqualFold(f.name, name) && (found == nil || f.name < found.name) {
+			found = f
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	return found.value
+}
+
+// valueOf returns the value under a name of a resource or a part of one, a record or a map, without regard to case; nil
+// for none, and for what is no object.
+func valueOf(object any, name string) any {
+	switch o := object.(type) {
+	case *record:
+		return o.get(name)
+	case map[string]any:
+		_, v, _ := scim.Lookup(o, name)
+		return v
+	}
 	return nil
+}
+
+// isObject tells records and maps from other values.
+func isObject(v any) bool {
+	switch v.(type) {
+	case *record, map[string]any:
+		return true
+	}
+	return false
+}
+
+// mapOf is an object with maps in place of records.
+func mapOf(object any) map[string]any {
+	m, _ := loose(object).(map[string]any)
+	return m
 }
 
 // set replaces the value under a name or adds it at the end.
@@ -162,6 +203,11 @@ func appendValue(dst []byte, v any) ([]byte, error) {
 		}
 		return append(dst, ']'), nil
 	case map[string]any:
+		if len(v) == 1 { // a reference: there is nothing to put in order
+			for name, value := range v {
+				return appendValue(dst, &record{fields: []field{{name, value}}})
+			}
+		}
 		return appendValue(dst, tight(v))
 	case string:
 		return appendText(dst, v)

@@ -225,7 +225,7 @@ func (c *Client) post(ctx context.Context, k *kind, obj *identity.Object, x *exc
 	if resp.Status != http.StatusCreated && resp.Status != http.StatusOK {
 		return nil, c.judge(x, collection, resp)
 	}
-	resource, _ := decodeResource(resp.Body)
+	resource, _ := decodeAnswer(resp.Body)
 	if idOf(resource) != "" {
 		return c.object(k, resource, true), nil
 	}
@@ -344,7 +344,7 @@ func (c *Client) change(ctx context.Context, k *kind, anchor string, x *exchange
 		}
 	}
 	// A server may return any part of the resource, or nothing (scim.R56).
-	resource, ok := decodeResource(resp.Body)
+	resource, ok := decodeAnswer(resp.Body)
 	if !ok {
 		return nil, nil
 	}

@@ -59,8 +59,8 @@ func open(ctx context.Context, path, synchronous string, after func() error) (*d
 		"journal_mode(WAL)",
 		"synchronous(" + synchronous + ")",
 		"foreign_keys(1)",
-		"cache_size(-16384)",       // KiB
-		"wal_autocheckpoint(4096)", // pages: a bulk write comes back to the same pages, which are then copied once
+		"cache_size(-16384)",        // KiB
+		"wal_autocheckpoint(12288)", // pages: a bulk write comes back to the same pages, which are then copied once
 		"journal_size_limit(67108864)",
 	}, url.Values{"_txlock": {"immediate"}})
 	if err != nil {

@@ -144,7 +144,9 @@ INSERT INTO job_projections (job, rule, anchor, name, doc) VALUES {(?, ?, ?, ?, 
 ON CONFLICT (job, rule, anchor) DO UPDATE SET name = excluded.name, doc = excluded.doc`)
 
 	upsertMembers = database.NewBulk(`
-INSERT INTO job_members (job, rule, anchor, attr, kind, ref, target) VALUES {(?, ?, ?, ?, ?, ?, ?)}
+WITH given (ref, target) AS (VALUES {(CAST(? AS TEXT), CAST(? AS TEXT))})
+INSERT INTO job_members (job, rule, anchor, attr, kind, ref, target)
+SELECT CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), given.ref, given.target FROM given WHERE true
 ON CONFLICT (job, rule, anchor, attr, kind, ref) DO UPDATE SET target = excluded.target`)
 
 	deleteMembers = database.NewBulk(`
@@ -284,9 +286,7 @@ func writeState(w *writer, job int64, b *store.Batch) {
 	byMember := func(x, y *store.Member) int {
 		return cmp.Or(compareKeys(&x.Owner, &y.Owner), cmp.Compare(x.Attr, y.Attr), cmp.Compare(x.Ref.Kind, y.Ref.Kind), cmp.Compare(x.Ref.Anchor, y.Ref.Anchor))
 	}
-	put(w, "members", upsertMembers, nil, b.Members, member, byMember, func(dst []any, m *store.Member) []any {
-		return append(dst, job, m.Owner.Rule, m.Owner.Anchor, m.Attr, string(m.Ref.Kind), m.Ref.Anchor, m.Target)
-	})
+	putMembers(w, job, ordered(b.Members, byMember))
 	put(w, "members", deleteMembers, job, b.Unmember, member, byMember, func(dst []any, m *store.Member) []any {
 		return append(dst, m.Owner.Rule, m.Owner.Anchor, m.Attr, string(m.Ref.Kind), m.Ref.Anchor)
 	})
@@ -324,6 +324,27 @@ func writeState(w *writer, job int64, b *store.Batch) {
 		return append(dst, job, r.ID, r.CycleID, database.Micros(r.At), r.Action, r.Status, r.Rule, database.Text(r.SourceID), name,
 			identity.Fold(name), database.Text(r.TargetID), r.ErrorCode, database.Blob(r.Doc))
 	})
+}
+
+// putMembers writes members that are in order. Those of one owner share all but two values, which are given once for many
+// rows: a group has many members, and each value of a row costs as much as finding its place.
+func putMembers(w *writer, job int64, members []store.Member) {
+	for len(members) > 0 && w.err == nil {
+		m := members[0]
+		n := slices.IndexFunc(members, func(o store.Member) bool {
+			return o.Owner != m.Owner || o.Attr != m.Attr || o.Ref.Kind != m.Ref.Kind
+		})
+		if n < 0 {
+			n = len(members)
+		}
+		fixed := database.Fixed{After: []any{job, m.Owner.Rule, m.Owner.Anchor, m.Attr, string(m.Ref.Kind)}}
+		_, err := database.ExecBulk(w.ctx, w.db, w.tx, upsertMembers, fixed, members[:n], func(m *store.Member) string { return m.Ref.Anchor },
+			func(dst []any, m *store.Member) []any { return append(dst, m.Ref.Anchor, m.Target) })
+		if err != nil {
+			w.err = fmt.Errorf("members: %w", err)
+		}
+		members = members[n:]
+	}
 }
 
 func sameKey(k *store.ObjectKey) store.ObjectKey { return *k }

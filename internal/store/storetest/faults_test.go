@@ -57,6 +57,7 @@ func TestSuiteCatchesFaults(t *testing.T) {
 		"a reset at an old epoch is stale and forgets nothing (D13)":                                      func(s storetest.Store) storetest.Store { return resetsAtAnyEpoch{s} },
 		"work comes in export order, in pages, of the stages asked for":                                   func(s storetest.Store) storetest.Store { return skipsAfterPage{s} },
 		"an item changes until it is finished, and is gone then":                                          editing(func(b *store.Batch) { b.Done = nil }),
+		"a long list that was written in order stays the same list, whatever happens to its items":        editing(func(b *store.Batch) { b.Done = b.Done[:len(b.Done)/2] }),
 		"cleared work is gone with its index, and no other cycle's":                                       func(s storetest.Store) storetest.Store { return clearsNothing{s} },
 		"the index keeps several accounts per value, any value, until it is dropped (D1)":                 editing(func(b *store.Batch) { b.DropIndex = false }),
 		"depths follow parents of the same pass and rule, and cycles are cut at the smallest anchor (D1)": func(s storetest.Store) storetest.Store { return hidesCuts{s} },

@@ -1,10 +1,14 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rollcall-id/rollcall/internal/identity"
@@ -15,6 +19,7 @@ func workChecks() []Check {
 	return []Check{
 		{"work comes in export order, in pages, of the stages asked for", workPages},
 		{"an item changes until it is finished, and is gone then", workDone},
+		{"a long list that was written in order stays the same list, whatever happens to its items", workHistory},
 		{"cleared work is gone with its index, and no other cycle's", workClear},
 		{"the index keeps several accounts per value, any value, until it is dropped (D1)", matchIndex},
 	}
@@ -120,6 +125,144 @@ func workDone(ctx context.Context, s Store) error {
 		}
 	}
 	return nil
+}
+
+// workHistory writes long lists in the order of their anchors, as a full read does, and then changes, finishes, orders and
+// clears items at random; after each step the store has what a map has.
+func workHistory(ctx context.Context, s Store) error {
+	if err := withJob(ctx, s); err != nil {
+		return err
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	list := map[store.ObjectKey]store.WorkItem{}
+	rules := []string{"groups", users}
+	next := map[string]int{} // number of the next anchor that is appended
+	name := func(n int) string { return fmt.Sprintf("%05d", n) }
+	newItem := func(rule string, n int) store.WorkItem {
+		i := store.WorkItem{ObjectKey: store.ObjectKey{Rule: rule, Anchor: name(n)}, Stage: allStages()[random.IntN(len(allStages()))],
+			Pass: random.IntN(2), Action: []string{"create", "update"}[random.IntN(2)], Target: fmt.Sprint("t", random.IntN(3))}
+		if n > 0 && random.IntN(3) > 0 {
+			i.Parent = name(random.IntN(n)) // before it, so that no one is their own superior
+		}
+		if random.IntN(4) > 0 {
+			i.Doc = []byte(strings.Repeat("doc ", random.IntN(20)))
+		}
+		return i
+	}
+	some := func() []store.ObjectKey {
+		keys := slices.SortedFunc(maps.Keys(list), compareKeys)
+		random.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+		return keys[:random.IntN(len(keys)+1)]
+	}
+	for step := range 40 {
+		b := batch()
+		switch rule := rules[random.IntN(2)]; random.IntN(7) {
+		case 0, 1, 2: // a further part of a read
+			for range random.IntN(130) {
+				next[rule] += 1 + random.IntN(3)
+				b.Work = append(b.Work, newItem(rule, next[rule]))
+			}
+		case 3: // items are written again, and new ones between them
+			for _, k := range some() {
+				n, _ := strconv.Atoi(k.Anchor)
+				b.Work = append(b.Work, newItem(k.Rule, n+random.IntN(2)))
+			}
+		case 4: // some are finished, some of them not there
+			b.Done = append(some(), store.ObjectKey{Rule: rule, Anchor: name(random.IntN(next[rule] + 2))})
+		case 5:
+			if _, err := s.SetDepths(ctx, cycleID, 1); err != nil {
+				return err
+			}
+			for k, i := range list {
+				i.Depth = depthIn(list, i)
+				list[k] = i
+			}
+		case 6:
+			if random.IntN(3) == 0 {
+				if err := s.ClearWork(ctx, cycleID); err != nil {
+					return err
+				}
+				clear(list)
+				clear(next)
+			}
+		}
+		if err := s.Commit(ctx, b); err != nil {
+			return err
+		}
+		for _, i := range b.Work {
+			list[i.ObjectKey] = i
+		}
+		for _, k := range b.Done {
+			delete(list, k)
+		}
+		if err := sameList(ctx, s, list, random); err != nil {
+			return fmt.Errorf("step %d: %w", step, err)
+		}
+	}
+	return nil
+}
+
+// depthIn is the depth that an item of pass 1 ought to have; one of another pass keeps its own.
+func depthIn(list map[store.ObjectKey]store.WorkItem, i store.WorkItem) int {
+	if i.Pass != 1 {
+		return i.Depth
+	}
+	parent, ok := list[store.ObjectKey{Rule: i.Rule, Anchor: i.Parent}]
+	if !ok || parent.Pass != 1 {
+		return 0
+	}
+	return depthIn(list, parent) + 1
+}
+
+// sameList compares the work list with what it should be, in each way in which it can be read.
+func sameList(ctx context.Context, s Store, want map[store.ObjectKey]store.WorkItem, random *rand.Rand) error {
+	inOrder := slices.SortedFunc(maps.Values(want), func(a, b store.WorkItem) int {
+		return cmp.Or(cmp.Compare(a.Pass, b.Pass), cmp.Compare(a.Depth, b.Depth), compareKeys(a.ObjectKey, b.ObjectKey))
+	})
+	var got []store.WorkItem
+	var at *store.Position
+	for {
+		limit := 50 + random.IntN(400)
+		page, err := s.WorkAt(ctx, cycleID, allStages(), at, limit)
+		if err != nil {
+			return err
+		}
+		got = append(got, page...)
+		if len(page) < limit {
+			break
+		}
+		last := page[len(page)-1]
+		at = &store.Position{Pass: last.Pass, Depth: last.Depth, Rule: last.Rule, Anchor: last.Anchor}
+	}
+	counts := map[store.WorkCount]int64{}
+	byRule := map[string]map[string]store.WorkItem{users: {}, "groups": {}}
+	for _, i := range inOrder {
+		counts[store.WorkCount{Rule: i.Rule, Pass: i.Pass, Action: i.Action, Stage: i.Stage}]++
+		byRule[i.Rule][i.Anchor] = i
+	}
+	counted, err := s.CountWork(ctx, cycleID)
+	if err := first(err, same("work in export order", got, inOrder), same("sorts of items", len(counted), len(counts))); err != nil {
+		return err
+	}
+	for _, c := range counted {
+		n := c.N
+		c.N = 0
+		if err := same(fmt.Sprintf("number of %+v", c), n, counts[c]); err != nil {
+			return err
+		}
+	}
+	for rule, items := range byRule {
+		asked := append(slices.Collect(maps.Keys(items)), "unknown", "00000x")
+		found, err := s.WorkByAnchor(ctx, cycleID, rule, asked)
+		if err := first(err, same("work by anchor", found, items)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func compareKeys(a, b store.ObjectKey) int {
+	return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Anchor, b.Anchor))
 }
 
 func workClear(ctx context.Context, s Store) error {
