@@ -38,7 +38,9 @@ type appFileWriter struct {
 	defaults gallery.Defaults
 }
 
-func (w *appFileWriter) line(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+func (w *appFileWriter) line(format string, args ...any) {
+	fmt.Fprintf(&w.Buffer, format+"\n", args...)
+}
 
 // comment writes text in lines of comment that begin at an indent.
 func (w *appFileWriter) comment(indent, text string) {
