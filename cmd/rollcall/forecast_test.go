@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
+	"github.com/rollcall-id/rollcall/internal/appfile"
 	"github.com/rollcall-id/rollcall/internal/httpx"
+	"github.com/rollcall-id/rollcall/internal/store"
 )
 
 func TestMinutesFor(t *testing.T) {
@@ -33,5 +36,30 @@ func TestMinutesFor(t *testing.T) {
 				t.Errorf("%v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestBothInterfacesOfLitmosAreOneSite holds the templates to what Litmos counts: calls to the site, by SCIM token and by
+// API key together.
+func TestBothInterfacesOfLitmosAreOneSite(t *testing.T) {
+	t.Setenv("LITMOS_TOKEN", "token")
+	t.Setenv("LITMOS_KEY", "key")
+	c := &cli{world: testWorld(&bytes.Buffer{}, &bytes.Buffer{})}
+	site := func(text string) string {
+		f, err := appfile.Parse([]byte("name: Litmos\nsource: {connector: directory}\n"+text), t.TempDir(), appFileOptions())
+		if err != nil {
+			t.Fatal(err)
+		}
+		facts, ok := (&state{}).facts(c, store.Job{ID: "1", Name: "Litmos"}, f, f.Job.Target)
+		if !ok || facts.Rate != (httpx.Rate{N: 100, Per: time.Minute}) {
+			t.Fatalf("%v, %+v", ok, facts)
+		}
+		return facts.Site
+	}
+	scim := site("template: litmos-scim\ntarget: {settings: {url: https://api.litmos.com/v2/SCIM, auth: {bearer: {env: LITMOS_TOKEN}}}}\n")
+	api := site("template: litmos-api\ntarget: {settings: {url: https://api.litmos.com/v1.svc, source: Contoso, auth: {header: {name: apikey, value: {env: LITMOS_KEY}}}}}\n")
+	europe := site("template: litmos-api\ntarget: {settings: {url: https://api.litmoseu.com/v1.svc, source: Contoso, auth: {header: {name: apikey, value: {env: LITMOS_KEY}}}}}\n")
+	if scim != "https://api.litmos.com" || scim != api || api == europe {
+		t.Errorf("SCIM %q, API %q, Europe %q", scim, api, europe)
 	}
 }

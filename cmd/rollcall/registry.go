@@ -115,6 +115,10 @@ func connectors() map[string]connectorType {
 			Settings: litmos.Settings(),
 			Check:    func(settings map[string]any) error { _, err := litmos.Decode(settings); return err },
 			Schema:   func(map[string]any) schema.Schema { return litmos.Schema() },
+			Web: func(settings map[string]any) (web.Config, error) {
+				cfg, err := litmos.Decode(settings)
+				return cfg.Config, err
+			},
 			Source: func(_ context.Context, settings map[string]any, env connector.Env, p parts) (connector.Source, error) {
 				cfg, err := litmos.Decode(settings)
 				if err != nil {

@@ -61,14 +61,16 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer to.Close() //nolint:errcheck // the tunnel has ended
-	w.WriteHeader(http.StatusOK)
-	from, _, err := http.NewResponseController(w).Hijack()
+	from, read, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
 	defer from.Close() //nolint:errcheck // the tunnel has ended
+	if _, err := io.WriteString(from, "HTTP/1.1 200 OK\r\n\r\n"); err != nil {
+		return
+	}
 	go func() {
-		_, _ = io.Copy(to, from) // ends with either side
+		_, _ = io.Copy(to, read) // what the server has read already stands there, too; ends with either side
 		_ = to.Close()
 	}()
 	_, _ = io.Copy(from, to)
