@@ -138,8 +138,7 @@ func (d jsonReader) object() (*record, error) {
 }
 
 func (d jsonReader) single() (any, error) {
-	switch d.PeekKind() {
-	case '{', '[':
+	if k := d.PeekKind(); k == '{' || k == '[' {
 		v, err := d.ReadValue()
 		return raw(v), err
 	}
@@ -148,17 +147,18 @@ func (d jsonReader) single() (any, error) {
 		return nil, err
 	}
 	switch t.Kind() {
-	case 't', 'f':
+	case jsontext.KindTrue, jsontext.KindFalse:
 		return t.Bool(), nil
-	case '0':
+	case jsontext.KindNumber:
 		return digits(t.String()), nil
-	case '"':
+	case jsontext.KindString:
 		if d.unescape {
 			return unescaped(t.String()), nil
 		}
 		return t.String(), nil
+	default:
+		return nil, nil
 	}
-	return nil, nil
 }
 
 // maxEntity is the length of the longest entity that is looked for, with & and ;.
