@@ -377,6 +377,9 @@ SELECT num, stage, pass, depth, rule, last, action, sheaf, items FROM cycle_plac
 WHERE cycle = $1 AND stage = $2 AND items <> 0 AND (pass, depth, rule, last) >= ($3, $4, $5, $6)
 ORDER BY pass, depth, rule, last LIMIT $7`
 
+// errEnough ends a query whose further rows are not needed.
+var errEnough = errors.New("enough")
+
 // sheavesAt returns the first items in sheaves of a stage after a position, in export order: limit of them, or somewhat
 // more, or all that there are.
 func (s *Store) sheavesAt(ctx context.Context, cycle int64, stage store.Stage, after *store.Position, limit int) ([]store.WorkItem, error) {
@@ -384,22 +387,20 @@ func (s *Store) sheavesAt(ctx context.Context, cycle int64, stage store.Stage, a
 	n := 0 // items at the places
 	codes := stageCodes()
 	most := limit + 2*mostActions
-	rows, err := s.db.Read().QueryContext(ctx, selectOrder, cycle, codes[stage], int64(after.Pass), int64(after.Depth), after.Rule, after.Anchor, most)
-	if err != nil {
-		return nil, err
-	}
-	for rows.Next() {
+	args := []any{cycle, codes[stage], int64(after.Pass), int64(after.Depth), after.Rule, after.Anchor, most}
+	err := database.Query(ctx, s.db.Read(), selectOrder, args, func(rows *sql.Rows) error {
 		p, err := scanPlace(rows)
-		if err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
-		if n >= limit+sheafItems && p.at() != places[len(places)-1].at() { // 64 of them may come before after
-			break
+		switch {
+		case err != nil:
+			return err
+		case n >= limit+sheafItems && p.at() != places[len(places)-1].at(): // 64 of them may come before after
+			return errEnough
 		}
 		places = append(places, p)
 		n += bits.OnesCount64(p.items)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
 		return nil, err
 	}
 	if len(places) == most { // others at the place of the last may be missing
