@@ -1,6 +1,7 @@
 package story
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"maps"
@@ -10,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 // The sample company, a file per date (testdata/adventureworks/README.md).
@@ -92,6 +93,7 @@ type account struct {
 	Title, Email, Phone, Number, Department      string
 	Active                                       bool
 	Manager                                      string
+	Level                                        string // access level, where the application has one
 }
 
 // namesToNormalise are the joiners of 2014 whose names the mapping must turn into addresses.
@@ -100,14 +102,15 @@ var namesToNormalise = map[string]string{
 	"AW0292": "jose.garciaynunez@adventure-works.com",
 }
 
-// layout says which attributes the accounts of a target have.
+// layout says which attributes the accounts of a target have, beside names, user name, mail address and active.
 type layout struct {
-	department  bool
-	displayName bool
+	displayName, title, phone, department, manager bool
+	level                                          bool
+	mailOfAll                                      bool // whoever has no mail address has the user name as one
 }
 
-// everything is a target with all the attributes of account.
-var everything = layout{department: true, displayName: true}
+// everything is a target with all the attributes of account that SCIM has.
+var everything = layout{displayName: true, title: true, phone: true, department: true, manager: true}
 
 // accounts computes, from the file alone and not by the program, what accounts a target must have: those of people in
 // the file, managers only if they are in it too. Accounts of people in before who have left are as they were, but not
@@ -124,19 +127,29 @@ func (c company) accounts(l layout, before map[string]account) map[string]accoun
 	}
 	for _, p := range c.people {
 		number := p["employee_id"]
-		a := account{UserName: p["email"], GivenName: p["given_name"], FamilyName: p["surname"], Title: p["job_title"],
-			Email: p["email"], Phone: p["phone"], Number: number, Active: p["status"] == "active"}
+		a := account{UserName: p["email"], GivenName: p["given_name"], FamilyName: p["surname"], Email: p["email"],
+			Number: number, Active: p["status"] == "active"}
 		if a.UserName == "" {
 			a.UserName = namesToNormalise[number]
 		}
-		if l.department {
-			a.Department = p["department"]
+		if l.mailOfAll {
+			a.Email = a.UserName
 		}
-		if l.displayName {
-			a.DisplayName = p["given_name"] + " " + p["surname"]
-		}
-		if listed[p["manager_id"]] {
-			a.Manager = p["manager_id"]
+		for _, has := range []struct {
+			has  bool
+			at   *string
+			text string
+		}{
+			{l.displayName, &a.DisplayName, p["given_name"] + " " + p["surname"]},
+			{l.title, &a.Title, p["job_title"]},
+			{l.phone, &a.Phone, p["phone"]},
+			{l.department, &a.Department, p["department"]},
+			{l.manager && listed[p["manager_id"]], &a.Manager, p["manager_id"]},
+			{l.level, &a.Level, level(p)},
+		} {
+			if has.has {
+				*has.at = has.text
+			}
 		}
 		out[number] = a
 	}
@@ -145,29 +158,47 @@ func (c company) accounts(l layout, before map[string]account) map[string]accoun
 
 const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
-// accountsIn reads the accounts that a target holds, by employee number. Two with one number or one name fail the test.
+// level is the access level that the app files of these tests ask for.
+func level(p person) string {
+	if p["job_title"] == "Chief Executive Officer" {
+		return "Administrator"
+	}
+	return "Learner"
+}
+
+// shown is an account as an application shows it, with its own id and that of the manager's account.
+type shown struct {
+	account
+	ID, ManagerID string
+}
+
+// accountsIn reads the accounts that a SCIM target holds, by employee number.
 func accountsIn(t *testing.T, h holdings) map[string]account {
+	t.Helper()
+	return accountsBy(t, h, scimAccount)
+}
+
+// accountsBy reads the accounts that a target holds, by employee number. Two with one number or one name fail the test.
+func accountsBy(t *testing.T, h holdings, read func(resource) shown) map[string]account {
 	t.Helper()
 	numbers := map[string]string{} // by id
 	for _, u := range h.Users {
-		numbers[text(u, "id")] = text(u, enterprise, "employeeNumber")
+		a := read(u)
+		numbers[a.ID] = a.Number
 	}
 	out, names := map[string]account{}, map[string]bool{}
 	for _, u := range h.Users {
-		a := account{UserName: text(u, "userName"), DisplayName: text(u, "displayName"), GivenName: text(u, "name", "givenName"),
-			FamilyName: text(u, "name", "familyName"), Title: text(u, "title"), Email: work(u, "emails"), Phone: work(u, "phoneNumbers"),
-			Number: text(u, enterprise, "employeeNumber"), Department: text(u, enterprise, "department")}
-		a.Active, _ = u["active"].(bool)
-		if id := text(u, enterprise, "manager", "value"); id != "" {
+		a := read(u)
+		if a.ManagerID != "" {
 			known := false
-			if a.Manager, known = numbers[id]; !known {
-				t.Errorf("%s has a manager %s who does not exist", a.UserName, id)
+			if a.Manager, known = numbers[a.ManagerID]; !known {
+				t.Errorf("%s has a manager %s who does not exist", a.UserName, a.ManagerID)
 			}
 		}
 		if _, twice := out[a.Number]; twice || names[strings.ToLower(a.UserName)] {
 			t.Errorf("%s (%s) has two accounts", a.UserName, a.Number)
 		}
-		out[a.Number], names[strings.ToLower(a.UserName)] = a, true
+		out[a.Number], names[strings.ToLower(a.UserName)] = a.account, true
 	}
 	return out
 }
@@ -193,65 +224,87 @@ func work(r resource, key string) string {
 	return ""
 }
 
-// ids returns the ids of the accounts, by employee number.
-func ids(h holdings) map[string]string {
+// ids returns the ids of the accounts of a SCIM target, by employee number.
+func ids(h holdings) map[string]string { return idsBy(h, scimAccount) }
+
+func idsBy(h holdings, read func(resource) shown) map[string]string {
 	out := map[string]string{}
 	for _, u := range h.Users {
-		out[text(u, enterprise, "employeeNumber")] = text(u, "id")
+		a := read(u)
+		out[a.Number] = a.ID
 	}
 	return out
 }
 
-// wantAccounts demands that a target holds exactly these accounts.
+// wantAccounts demands that a SCIM target holds exactly these accounts.
 func wantAccounts(t *testing.T, target system, want map[string]account) {
 	t.Helper()
-	if diff := cmp.Diff(want, accountsIn(t, target.state())); diff != "" {
+	wantAccountsBy(t, target, scimAccount, want)
+}
+
+func wantAccountsBy(t *testing.T, target system, read func(resource) shown, want map[string]account) {
+	t.Helper()
+	if diff := gocmp.Diff(want, accountsBy(t, target.state(), read)); diff != "" {
 		t.Errorf("accounts (-want +got), %d wanted:\n%s", len(want), diff)
 	}
 }
 
 // settings are what a test changes in the app file of the company.
 type settings struct {
-	template string // default scim
-	url      string
-	rate     string // default none
-	deletes  bool   // delete is among the rule's actions
-	layout   layout
-	timeout  string // of a call; default 30s
-	more     string // further lines under settings, each indented by two blanks
+	template   string // default scim
+	url        string
+	auth       string   // default a bearer token
+	rate       string   // default none
+	deletes    bool     // delete is among the rule's actions
+	layout     layout   // which attributes scimAttributes maps
+	attributes []string // instead of those
+	timeout    string   // of a call; default 30s
+	target     string   // further settings of the target, each on a line indented by four blanks
+	more       string   // further lines under settings, each indented by two blanks
 }
+
+// addressOf is the mail address, or one made of the name for those who have none.
+const addressOf = `expression: 'Coalesce([email], Join("@", ToLower(NormalizeDiacritics(StripSpaces(Join(".", [given_name], [surname])))), "adventure-works.com"))'`
+
+// scimAttributes are the mappings to a SCIM target with the attributes of a layout.
+func scimAttributes(l layout) []string {
+	attributes := []string{
+		`{target: userName, ` + addressOf + `, match: 1}`,
+		`{target: active, expression: 'Not([IsSoftDeleted])'}`,
+		`{target: name.givenName, expression: '[given_name]'}`,
+		`{target: name.familyName, expression: '[surname]'}`,
+	}
+	for _, m := range []struct {
+		has  bool
+		line string
+	}{
+		{l.title, `{target: title, expression: '[job_title]'}`},
+		{l.phone, `{target: 'phoneNumbers[type eq "work"].value', expression: '[phone]'}`},
+		{l.displayName, `{target: displayName, expression: 'Join(" ", [given_name], [surname])'}`},
+		{l.department, `{target: '` + enterprise + `:department', expression: '[department]'}`},
+		{l.manager, `{target: '` + enterprise + `:manager', reference: '[manager_id]'}`},
+	} {
+		if m.has {
+			attributes = append(attributes, m.line)
+		}
+	}
+	return attributes
+}
+
+// workMail and employeeNumber are what a SCIM target has of everybody unless it says otherwise.
+const (
+	workMail       = `{target: 'emails[type eq "work"].value', expression: '[email]'}`
+	employeeNumber = `{target: '` + enterprise + `:employeeNumber', expression: '[employee_id]'}`
+)
 
 // appFile writes the app file for people.csv.
 func appFile(s settings) string {
-	if s.template == "" {
-		s.template = "scim"
-	}
-	if s.rate == "" {
-		s.rate = "none"
-	}
-	if s.timeout == "" {
-		s.timeout = "30s"
-	}
 	actions := "create, update"
 	if s.deletes {
 		actions += ", delete"
 	}
-	attributes := []string{
-		`{target: userName, expression: 'Coalesce([email], Join("@", ToLower(NormalizeDiacritics(StripSpaces(Join(".", [given_name], [surname])))), "adventure-works.com"))', match: 1}`,
-		`{target: active, expression: 'Not([IsSoftDeleted])'}`,
-		`{target: name.givenName, expression: '[given_name]'}`,
-		`{target: name.familyName, expression: '[surname]'}`,
-		`{target: title, expression: '[job_title]'}`,
-		`{target: 'emails[type eq "work"].value', expression: '[email]'}`,
-		`{target: 'phoneNumbers[type eq "work"].value', expression: '[phone]'}`,
-		`{target: '` + enterprise + `:employeeNumber', expression: '[employee_id]'}`,
-		`{target: '` + enterprise + `:manager', reference: '[manager_id]'}`,
-	}
-	if s.layout.displayName {
-		attributes = append(attributes, `{target: displayName, expression: 'Join(" ", [given_name], [surname])'}`)
-	}
-	if s.layout.department {
-		attributes = append(attributes, `{target: '`+enterprise+`:department', expression: '[department]'}`)
+	if s.attributes == nil {
+		s.attributes = append(scimAttributes(s.layout), workMail, employeeNumber)
 	}
 	return fmt.Sprintf(`name: Company
 template: %s
@@ -265,9 +318,10 @@ source:
 target:
   settings:
     url: %s
-    auth: {bearer: {env: TARGET_TOKEN}}
+    auth: %s
     rate: %s
     timeout: %s
+%s
 settings:
   scope: all
 %s
@@ -276,7 +330,8 @@ rules:
     actions: [%s]
     attributes:
       - %s
-`, s.template, s.url, s.rate, s.timeout, s.more, actions, strings.Join(attributes, "\n      - "))
+`, cmp.Or(s.template, "scim"), s.url, cmp.Or(s.auth, "{bearer: {env: TARGET_TOKEN}}"), cmp.Or(s.rate, "none"), cmp.Or(s.timeout, "30s"),
+		s.target, s.more, actions, strings.Join(s.attributes, "\n      - "))
 }
 
 // keysOf returns the sorted keys of a map.

@@ -1,9 +1,11 @@
 package story
 
 import (
+	"cmp"
+	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-id/rollcall/internal/testbed"
 )
@@ -14,8 +16,9 @@ const token = "a-token-for-tests"
 // story is the company's six files, run one after the other.
 type story struct {
 	settings
-	world  *world
-	target system
+	application application
+	world       *world
+	target      system
 }
 
 // scheduled is the counts of each file's cycle where leavers are deleted.
@@ -28,27 +31,25 @@ var scheduled = []counts{
 	{Imported: 287, InScope: 287, Created: 2, Updated: 4, Disabled: 2, Deleted: 5, Unchanged: 279},
 }
 
-// play runs the six files. After each the target must hold what the file says, and plan and report must agree with
-// what the target saw.
-func (s story) play(t *testing.T) {
+// play runs the six files and returns what calls each took. After each the target must hold what the file says, and plan
+// and report must agree with what the target saw.
+func (s story) play(t *testing.T) []cycleCalls {
 	s.world.write("app.yaml", appFile(s.settings))
+	read := s.application.read(t)
 	var before map[string]account
 	var idsBefore map[string]string
+	var calls []cycleCalls
 	for i, date := range dates {
 		c := companyOf(t, date)
 		s.world.write("people.csv", c.csv())
 		rep := s.world.planned("app.yaml", s.target, exitFine)
-		want := scheduled[i]
-		if !s.deletes {
-			want.Disabled, want.Deleted = want.Disabled+want.Deleted, 0
-			wantAccounts(t, s.target, c.accounts(s.layout, before))
-		} else {
-			wantAccounts(t, s.target, c.accounts(s.layout, nil))
+		want := s.scheduled(i)
+		left := before
+		if s.deletes {
+			left = nil
 		}
-		if !s.layout.department && i == 5 { // the movers' titles and managers change all the same
-			want.Updated = 4
-		}
-		if diff := cmp.Diff(want, rep.Counts); diff != "" {
+		wantAccountsBy(t, s.target, read, c.accounts(s.layout, left))
+		if diff := gocmp.Diff(want, rep.Counts); diff != "" {
 			t.Errorf("%s: counts (-want +got):\n%s", date, diff)
 		}
 		if left := 5; i == 5 && rep.Counts.Imported != rep.Counts.outcomes()-left || i < 5 && rep.Counts.Imported != rep.Counts.outcomes() {
@@ -63,19 +64,38 @@ func (s story) play(t *testing.T) {
 		if date == "2013-12-31" && (rep.Requests.writes() != 0 || rep.Requests.Total > 2) {
 			t.Errorf("nothing changed, and the cycle made these calls: %v (P2 allows 2 reads)", rep.Requests.ByMethod)
 		}
-		after := ids(s.target.state())
+		after, idsAfter := accountsBy(t, s.target.state(), read), idsBy(s.target.state(), read)
+		made := s.callsOf(rep, read)
+		s.wantNoMoreCalls(t, date, made, rep, before, after)
+		calls = append(calls, made)
 		for number, id := range idsBefore {
-			if now, there := after[number]; there && now != id {
+			if now, there := idsAfter[number]; there && now != id {
 				t.Errorf("%s: the account of %s was %s and is %s now: it was made anew", date, number, id, now)
 			}
 		}
-		before, idsBefore = accountsIn(t, s.target.state()), after
+		before, idsBefore = after, idsAfter
 		if t.Failed() {
 			t.Fatalf("%s: what comes next would only follow from this", date)
 		}
 	}
 	s.wantChangesOf2014(t, before)
 	wantCreatedOnce(t, s.target.exchanges())
+	if s.application.never != "" {
+		wantNeverSent(t, s.target.exchanges(), s.application.never)
+	}
+	return calls
+}
+
+// scheduled is what the cycle of the i-th file must count.
+func (s story) scheduled(i int) counts {
+	if s.application.counts != nil {
+		return s.application.counts[i]
+	}
+	want := scheduled[i]
+	if !s.deletes {
+		want.Disabled, want.Deleted = want.Disabled+want.Deleted, 0
+	}
+	return want
 }
 
 // wantChangesOf2014 looks at the people whom the last file is about, so that the comparison with the file is not the
@@ -83,7 +103,7 @@ func (s story) play(t *testing.T) {
 func (s story) wantChangesOf2014(t *testing.T, got map[string]account) {
 	t.Helper()
 	for _, mover := range []string{"AW0034", "AW0035", "AW0072"} {
-		if a := got[mover]; a.Title != "Buyer" || a.Manager != "AW0274" || s.layout.department && a.Department != "Purchasing" {
+		if a := got[mover]; s.layout.title && a.Title != "Buyer" || s.layout.manager && a.Manager != "AW0274" || s.layout.department && a.Department != "Purchasing" {
 			t.Errorf("the mover %s is %+v", mover, a)
 		}
 	}
@@ -102,11 +122,28 @@ func (s story) wantChangesOf2014(t *testing.T, got map[string]account) {
 	}
 }
 
-// TestSixFilesAgainstTheSandbox plays the story as most people first meet it: csv file, scim sandbox, embedded database.
-func TestSixFilesAgainstTheSandbox(t *testing.T) {
+// TestSixFiles plays the story against every application that administrators asked for, the first of them as most people
+// first meet it: csv file, scim sandbox, embedded database. Calls are counted and explained in docs/targets/calls.md.
+func TestSixFiles(t *testing.T) {
 	t.Parallel()
-	target := startSandbox(t, "scim", token)
-	story{settings{url: target.url, deletes: true, layout: everything}, newWorld(t, token), target}.play(t)
+	var mu sync.Mutex
+	played := make([][]cycleCalls, len(applications))
+	t.Run("play", func(t *testing.T) {
+		for i, a := range applications {
+			t.Run(cmp.Or(a.sandbox, "scimmy"), func(t *testing.T) {
+				if i > 0 {
+					long(t)
+				}
+				t.Parallel()
+				w, target, set := a.open(t)
+				calls := story{set, a, w, target}.play(t)
+				mu.Lock()
+				defer mu.Unlock()
+				played[i] = calls
+			})
+		}
+	})
+	compareCalls(t, played)
 }
 
 // TestLeaversAreDisabledWhereDeletesAreNotAllowed plays the story with `delete` taken out of the rule's actions: the
@@ -115,16 +152,7 @@ func TestLeaversAreDisabledWhereDeletesAreNotAllowed(t *testing.T) {
 	long(t)
 	t.Parallel()
 	target := startSandbox(t, "scim", token, "--strict")
-	story{settings{url: target.url, layout: everything}, newWorld(t, token), target}.play(t)
-}
-
-// TestSixFilesAgainstAForeignServer plays the story against a SCIM server that shares no code with us, in the dialect
-// rfc (design D16).
-func TestSixFilesAgainstAForeignServer(t *testing.T) {
-	long(t)
-	t.Parallel()
-	server := testbed.Scimmy(t)
-	story{settings{url: server.BaseURL, deletes: true, layout: everything}, newWorld(t, server.Token), foreign{server}}.play(t)
+	story{settings{url: target.url, layout: everything}, applications[0], newWorld(t, token), target}.play(t)
 }
 
 // TestSixFilesWithPostgresState plays the story with the state in PostgreSQL (design section 4).
@@ -134,14 +162,5 @@ func TestSixFilesWithPostgresState(t *testing.T) {
 	w := newWorld(t, token)
 	w.db = testbed.Postgres(t)
 	target := startSandbox(t, "scim", token)
-	story{settings{url: target.url, deletes: true, layout: everything}, w, target}.play(t)
-}
-
-// TestSixFilesAgainstLitmos plays the story against SAP Litmos' SCIM interface: dialect legacy, its attributes, and
-// leavers who are disabled, since a delete would lose their learning history.
-func TestSixFilesAgainstLitmos(t *testing.T) {
-	long(t)
-	t.Parallel()
-	target := startSandbox(t, "litmos-scim", token, "--rate", "6000/min")
-	story{settings{template: "litmos-scim", url: target.url, rate: "6000/min"}, newWorld(t, token), target}.play(t)
+	story{settings{url: target.url, deletes: true, layout: everything}, applications[0], w, target}.play(t)
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,7 +94,13 @@ type planReport struct {
 		Total    int            `json:"total"`
 		ByMethod map[string]int `json:"byMethod"`
 		Minutes  float64        `json:"minutes"`
-		Guide    int            `json:"guide"`
+		Guide    int            `json:"guide"` // users + 2 × groups, where there is a rate
+		Forecast *struct {
+			Minutes float64 `json:"minutes"`
+			Rate    string  `json:"rate"`
+			Used    int     `json:"used"`
+			Others  []any   `json:"others"`
+		} `json:"forecast"` // where there is a rate
 	} `json:"requests"`
 }
 
@@ -287,6 +294,7 @@ type holdings struct {
 // exchange is one request that a target got, with its answer.
 type exchange struct {
 	Method, Path string
+	Query        url.Values
 	Status       int
 	Request      resource // nil when it had no JSON object
 }
@@ -360,14 +368,18 @@ func (s *sandbox) exchanges() []exchange {
 	d := json.NewDecoder(bytes.NewReader(s.call(http.MethodGet, "requests", nil)))
 	for d.More() {
 		var line struct {
-			Method, Path string
-			Status       int
-			Request      json.RawMessage
+			Method, Path, Query string
+			Status              int
+			Request             json.RawMessage
 		}
 		if err := d.Decode(&line); err != nil {
 			s.t.Fatal(err)
 		}
-		e := exchange{Method: line.Method, Path: line.Path, Status: line.Status}
+		query, err := url.ParseQuery(line.Query)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		e := exchange{Method: line.Method, Path: line.Path, Query: query, Status: line.Status}
 		_ = json.Unmarshal(line.Request, &e.Request) // what is no object stays nil
 		out = append(out, e)
 	}
@@ -392,21 +404,21 @@ func (f foreign) exchanges() []exchange {
 	var out []exchange
 	for _, e := range f.Requests() {
 		body, _ := e.Body.(map[string]any)
-		out = append(out, exchange{Method: e.Method, Path: e.Path, Status: e.Status, Request: body})
+		query := url.Values{}
+		for name, value := range e.Query {
+			query.Set(name, fmt.Sprint(value))
+		}
+		out = append(out, exchange{Method: e.Method, Path: e.Path, Query: query, Status: e.Status, Request: body})
 	}
 	return out
 }
 
-// creates counts, for each userName or displayName, the POST requests that the target took.
+// creates counts, for each name of a user or group, the POST requests that the target took.
 func creates(list []exchange) map[string]int {
 	out := map[string]int{}
 	for _, e := range list {
-		if e.Method == http.MethodPost && e.Status == http.StatusCreated {
-			name, _ := e.Request["userName"].(string)
-			if name == "" {
-				name, _ = e.Request["displayName"].(string)
-			}
-			out[cmp.Or(name, "(no name)")]++
+		if e.Method == http.MethodPost && e.Status == http.StatusCreated && e.Request != nil { // members come as a list
+			out[cmp.Or(text(e.Request, "userName"), text(e.Request, "UserName"), text(e.Request, "displayName"), "(no name)")]++
 		}
 	}
 	return out
@@ -418,6 +430,20 @@ func wantCreatedOnce(t *testing.T, list []exchange) {
 	for name, n := range creates(list) {
 		if n > 1 {
 			t.Errorf("%s was created %d times", name, n)
+		}
+	}
+}
+
+// wantNeverSent demands that a text was in no request.
+func wantNeverSent(t *testing.T, list []exchange, words string) {
+	t.Helper()
+	for _, e := range list {
+		body, err := json.Marshal(e.Request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(body, []byte(words)) {
+			t.Errorf("%s %s sends %s: %s", e.Method, e.Path, words, body)
 		}
 	}
 }
