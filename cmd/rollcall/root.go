@@ -80,7 +80,8 @@ const (
 func commands(c *cli) []*cobra.Command {
 	return []*cobra.Command{
 		newApplyCommand(c), newPlanCommand(c), newRunCommand(c), newProvisionCommand(c), newStatusCommand(c), newLogsCommand(c), newWhyCommand(c),
-		newPauseCommand(c), newStartCommand(c), newRestartCommand(c), newDeletesCommand(c), newUndoCommand(c), newLinksCommand(c), newDiscoverCommand(c), newLoginCommand(c),
+		newPauseCommand(c), newStartCommand(c), newRestartCommand(c), newDeletesCommand(c), newUndoCommand(c), newLinksCommand(c), newDiscoverCommand(c),
+		newProbeCommand(c), newLoginCommand(c),
 		newValidateCommand(c), newNewCommand(c), newGalleryCommand(c), newExportCommand(c), newImportCommand(c), newVersionsCommand(c),
 		newUsersCommand(c), newGroupsCommand(c), newAssignCommand(c),
 		newEvalCommand(c), newFunctionsCommand(c), newTestCommand(c), newSandboxCommand(c), newDemoCommand(c),

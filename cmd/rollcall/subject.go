@@ -27,13 +27,11 @@ import (
 // that fails with it is recorded and reported like any other.
 func (s *state) subject(ctx context.Context, c *cli, j store.Job, f *appfile.File, sites *httpx.Sites) (engine.Subject, error) {
 	sub := describedBy(j, f)
-	src, ok1 := connectors()[f.Job.Source.Connector]
-	dst, ok2 := connectors()[f.Job.Target.Connector]
-	if !ok1 || !ok2 { // the app file was checked when it was loaded
-		return engine.Subject{}, fmt.Errorf("job %s: connector %s or %s does not exist", j.Name, f.Job.Source.Connector, f.Job.Target.Connector)
+	src, dst, err := endsOf(j, f)
+	if err != nil {
+		return engine.Subject{}, err
 	}
-	env := connector.Env{Logger: c.logger(), Now: c.Now, Dir: f.Job.Dir, Job: j.ID, Name: j.Name, Sealed: s.vault(c).Of(j.ID)}
-	p := parts{Dir: s.Dir, Sites: sites, Version: c.Version}
+	env, p := s.environment(c, j, f), s.parts(c, sites)
 	source, err := src.Source(ctx, f.Job.Source.Settings, env, p)
 	if err != nil {
 		sub.Unready = fmt.Errorf("source: %w", err)
@@ -59,6 +57,25 @@ func (s *state) subject(ctx context.Context, c *cli, j store.Job, f *appfile.Fil
 	}
 	sub.Target = target
 	return sub, nil
+}
+
+// endsOf finds the connectors of a job's two ends.
+func endsOf(j store.Job, f *appfile.File) (src, dst connectorType, err error) {
+	src, ok1 := connectors()[f.Job.Source.Connector]
+	dst, ok2 := connectors()[f.Job.Target.Connector]
+	if !ok1 || !ok2 { // the app file was checked when it was loaded
+		return src, dst, fmt.Errorf("job %s: connector %s or %s does not exist", j.Name, f.Job.Source.Connector, f.Job.Target.Connector)
+	}
+	return src, dst, nil
+}
+
+// environment is what the connectors of a job are opened with, but for what they are used for.
+func (s *state) environment(c *cli, j store.Job, f *appfile.File) connector.Env {
+	return connector.Env{Logger: c.logger(), Now: c.Now, Dir: f.Job.Dir, Job: j.ID, Name: j.Name, Sealed: s.vault(c).Of(j.ID)}
+}
+
+func (s *state) parts(c *cli, sites *httpx.Sites) parts {
+	return parts{Dir: s.Dir, Sites: sites, Version: c.Version}
 }
 
 // describedBy returns a job with its definition and without its ends: enough for what only reads the state.

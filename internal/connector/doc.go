@@ -1,5 +1,5 @@
 // Package connector says what a source and a target must be able to do. A connector implements Source, Target or both;
-// further abilities are one-method interfaces that the engine finds by type assertion (Lister, Feed, Lookup), and facts
+// further abilities are one-method interfaces that are found by type assertion (Lister, Feed, Lookup, Discoverer, Examiner), and facts
 // learnt while connecting are data (Caps).
 //
 // A connector never sees a job, the store or the engine. It does not retry, pace or log decisions: it makes one

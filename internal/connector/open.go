@@ -15,4 +15,7 @@ type Env struct {
 	Job    string // id of the job, for sources that know assignments
 	Name   string // name of the job, for messages that name a command
 	Sealed Sealed // secrets of the job that Rollcall keeps; nil where nothing can be kept
+
+	Found *Discovery // what the target said of itself when the job was saved; nil for nothing
+	Once  bool       // every call is made once: whoever asks wants to hear of a refusal and not of what comes of patience
 }

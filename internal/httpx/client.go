@@ -233,6 +233,8 @@ type Response struct {
 	Body       []byte
 	Throttled  bool          // it says "too many requests"
 	RetryAfter time.Duration // how long the site is stopped from now; 0 for not at all
+
+	TLS *tls.ConnectionState // nil for plain HTTP
 }
 
 // Do makes one call with the repeats that Policy allows and returns the last answer. Without one the error is a
@@ -421,7 +423,7 @@ func (c *Client) attempt(ctx context.Context, req Request, target *url.URL, head
 		return nil, fail(true, err)
 	}
 	reason := strings.TrimSpace(strings.TrimPrefix(hresp.Status, strconv.Itoa(hresp.StatusCode)))
-	return &Response{Status: hresp.StatusCode, Reason: reason, Header: hresp.Header, Body: answer}, nil
+	return &Response{Status: hresp.StatusCode, Reason: reason, Header: hresp.Header, Body: answer, TLS: hresp.TLS}, nil
 }
 
 // read returns the body of an answer, which may not be longer than MaxBody.

@@ -3,6 +3,7 @@
 package schema
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/rollcall-id/rollcall/internal/identity"
@@ -74,7 +75,8 @@ func (a Attribute) Untyped() bool { return a.Type == String && !a.Known }
 type Object struct {
 	Kind       identity.Kind
 	Attributes []Attribute
-	Limits     map[string]Limit // of attributes, whether they are listed or not; "" is that of all others
+	Limits     map[string]Limit `json:",omitempty"` // of attributes, whether they are listed or not; "" is that of all others
+	Demands    []string         `json:",omitempty"` // names, whole or as far as a dot or bracket, that the system itself says a create needs
 	Open       bool             // attributes beyond the list may exist, so an unknown name is a warning and not an error
 	OwnPrefix  string           // names that start so are those of an organisation's own attributes, which no list can have; "" for none
 }
@@ -117,4 +119,41 @@ func (s Schema) Object(kind identity.Kind) (*Object, bool) {
 		}
 	}
 	return nil, false
+}
+
+// With returns the schema with the attributes and demands of another one added. What is known already stays as it is
+// (scim.R46); object types that are not known are left out.
+func (s Schema) With(found Schema) Schema {
+	if len(found) == 0 {
+		return s
+	}
+	out := slices.Clone(s)
+	for i := range out {
+		more, ok := found.Object(out[i].Kind)
+		if !ok {
+			continue
+		}
+		o := &out[i]
+		known := make(map[string]bool, len(o.Attributes))
+		for _, a := range o.Attributes {
+			known[strings.ToLower(a.Name)] = true
+		}
+		o.Attributes = slices.Clone(o.Attributes)
+		for _, a := range more.Attributes {
+			if !known[strings.ToLower(a.Name)] {
+				o.Attributes = append(o.Attributes, a)
+			}
+		}
+		o.Demands = append(slices.Clone(o.Demands), more.Demands...)
+	}
+	return out
+}
+
+// Meets tells whether a mapped attribute gives what a demand names: the attribute itself, or a part of it.
+func Meets(mapped, demand string) bool {
+	if len(mapped) < len(demand) || !strings.EqualFold(mapped[:len(demand)], demand) {
+		return false
+	}
+	rest := mapped[len(demand):]
+	return rest == "" || rest[0] == '.' || rest[0] == '['
 }

@@ -38,12 +38,12 @@ type attribute struct {
 }
 
 func newKind(use connector.Use, cfg Config) (*kind, error) {
-	k := &kind{name: use.Kind, byName: map[string]*attribute{}}
+	k := &kind{name: use.Kind, endpoint: usualEndpoint(use.Kind), byName: map[string]*attribute{}}
 	switch use.Kind {
 	case identity.User:
-		k.endpoint, k.core = "/Users", scim.UserURN
+		k.core = scim.UserURN
 	case identity.Group:
-		k.endpoint, k.core = "/Groups", scim.GroupURN
+		k.core = scim.GroupURN
 	default:
 		return nil, fmt.Errorf("object type %q: a SCIM target has User and Group", use.Kind)
 	}
@@ -102,6 +102,14 @@ func (k *kind) check(cfg Config) error {
 		first[name] = a
 	}
 	return nil
+}
+
+// usualEndpoint is where RFC 7644 section 3.2 has the resources of a kind.
+func usualEndpoint(kind identity.Kind) string {
+	if kind == identity.Group {
+		return "/Groups"
+	}
+	return "/Users"
 }
 
 // attribute returns an attribute in use, or one made for a name that is not.

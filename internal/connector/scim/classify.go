@@ -93,6 +93,9 @@ func (c *Client) said(resp *httpx.Response) (scimType, detail string) {
 
 // notSCIM says what an answer is that should be SCIM and is not.
 func (c *Client) notSCIM(resp *httpx.Response) string {
+	if web.IsXML(resp) {
+		return "the address answers XML, and SCIM 2.0 is JSON: check the setting url, which may be that of another interface of the application"
+	}
 	if web.IsWebPage(resp) {
 		return "the address answers a web page, not SCIM: check the setting url"
 	}

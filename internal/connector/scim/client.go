@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync/atomic"
+	"time"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/connector/web"
@@ -20,6 +21,11 @@ type Client struct {
 	log   *slog.Logger
 	kinds map[identity.Kind]*kind
 	order []*kind // users first
+	now   func() time.Time
+
+	uses     []connector.Use
+	pageSize int  // objects asked for in a page of a listing
+	byCursor bool // listings are paged by cursor (RFC 9865)
 
 	membersShown atomic.Bool // the warning of scim.R38 was given
 	wantsElement atomic.Bool // the server refused a value path without an element (section 5, Open)
@@ -28,6 +34,9 @@ type Client struct {
 var (
 	_ connector.Target = (*Client)(nil)
 	_ connector.Lister = (*Client)(nil)
+
+	_ connector.Discoverer = (*Client)(nil)
+	_ connector.Examiner   = (*Client)(nil)
 )
 
 // New makes a client. It reads the secrets and does not call the server. sites holds the allowances of all targets of
@@ -40,11 +49,27 @@ func New(cfg Config, env connector.Env, sites *httpx.Sites) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, conn: conn, log: env.Logger, kinds: map[identity.Kind]*kind{}}
+	if env.Now == nil {
+		env.Now = time.Now
+	}
+	found := connector.Discovery{}
+	if env.Found != nil && env.Found.Address == cfg.URL.String() {
+		found = *env.Found
+	}
+	return newClient(cfg, conn, env, found)
+}
+
+// newClient makes a client over a connection, for a target that has said of itself what was found.
+func newClient(cfg Config, conn *web.Conn, env connector.Env, found connector.Discovery) (*Client, error) {
+	c := &Client{cfg: cfg, conn: conn, log: env.Logger, kinds: map[identity.Kind]*kind{}, now: env.Now, uses: env.Uses}
+	c.pageSize, c.byCursor = paging(cfg, found)
 	for _, use := range env.Uses {
 		k, err := newKind(use, cfg)
 		if err != nil {
 			return nil, err
+		}
+		if path := found.Endpoints[use.Kind]; path != "" {
+			k.endpoint = path
 		}
 		c.kinds[use.Kind] = k
 		if use.Kind == identity.User {

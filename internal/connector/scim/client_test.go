@@ -83,7 +83,7 @@ func TestWhatAnswersMean(t *testing.T) {
 		{"500 on a read", get, answer{status: 500, body: `{"message":"boom"}`}, "", E{Kind: connector.KindTemporary, Op: "GET /Users/7", Code: connector.CodeServerError, Status: 500, Detail: "boom"}},
 		{"500 on a create leaves open what happened (scim.R63)", create, answer{status: 500}, "", E{Kind: connector.KindTemporary, Op: "POST /Users", Code: connector.CodeServerError, Status: 500, Detail: "Internal Server Error", MaybeDone: true}},
 		{"501", remove, answer{status: 501}, "", E{Kind: connector.KindUnsupported, Op: "DELETE /Users/7", Code: connector.CodeNotImplemented, Status: 501, Detail: "Not Implemented"}},
-		{"503", get, answer{status: 503}, "", E{Kind: connector.KindTemporary, Op: "GET /Users/7", Code: connector.CodeServerError, Status: 503, Detail: "Service Unavailable"}},
+		{"503", get, answer{status: 503}, "try again later", E{Kind: connector.KindTemporary, Op: "GET /Users/7", Code: connector.CodeServerError, Status: 503, Detail: "Service Unavailable"}},
 		{"504", get, answer{status: 504}, "", E{Kind: connector.KindTemporary, Op: "GET /Users/7", Code: connector.CodeTimeout, Status: 504, Detail: "Gateway Timeout"}},
 		{"a web page with 200", get, answer{status: 200, body: "<!DOCTYPE html>", header: html}, "web page, not SCIM", E{Kind: connector.KindIncompatible, Op: "GET /Users/7", Code: connector.CodeServiceIncompatible, Status: 200, Detail: "OK"}},
 		{"something else than a ListResponse", find, answer{status: 200, body: `{"users":[]}`}, "RFC 7644", E{Kind: connector.KindIncompatible, Op: query, Code: connector.CodeServiceIncompatible, Status: 200, Detail: "OK"}},

@@ -46,6 +46,9 @@ const (
 
 	compareAnswer = "answer"
 	compareSent   = "sent"
+	pagingAuto    = "auto"
+	pagingIndex   = "index"
+	pagingCursor  = "cursor"
 )
 
 // Config is what is set for one SCIM target. Decode makes it of settings and fills in all defaults.
@@ -56,7 +59,8 @@ type Config struct {
 	ReferencesInCreate bool
 	ReadBeforeWrite    connector.ReadPolicy
 	List               bool
-	PageSize           int
+	PageSize           int    // 0: what the target announces
+	Paging             string // auto, index or cursor
 	BooleanAsString    bool   // in updates (scim.R31)
 	MergedKeys         string // scim.R32
 	ManagerShape       string // scim.R35
@@ -92,11 +96,14 @@ func Decode(settings map[string]any) (Config, error) {
 		MemberBatch:      d.Number("memberBatch", 100, 1, 500),
 		ReadBeforeWrite:  connector.ReadPolicy(d.Choice("readBeforeWrite", string(connector.ReadStale))),
 		List:             d.Flag("list", true),
-		PageSize:         d.Number("pageSize", 100, 1, 1000),
+		Paging:           d.Choice("paging", pagingAuto),
 		MergedKeys:       d.Choice("mergedKeys", keysFlat),
 		ExtensionNesting: d.Choice("extensionNesting", nestLastColon),
 		ContentType:      d.Choice("contentType", "application/scim+json"),
 		EmptyQuery404:    d.Flag("emptyQuery404", false),
+	}
+	if d.Get("pageSize") != nil {
+		c.PageSize = d.Number("pageSize", defaultPageSize, 1, 1000)
 	}
 	flagged := takeFlags(c.URL)
 	c.Dialect = Dialect(d.Choice("dialect", string(cmp.Or(flagged, RFC))))

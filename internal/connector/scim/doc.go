@@ -12,7 +12,8 @@
 // Read settings.go and config.go for what can be set, client.go for one exchange, target.go and list.go for the
 // contracts, body.go, patch.go, roles.go, put.go and leapsome.go for what is written in each dialect, cost.go for how many
 // calls that takes, read.go for what is read, limit.go for what a target makes of texts, classify.go and check.go for what
-// an answer means, fallback.go and members.go for what is tried when a server refuses.
+// an answer means, fallback.go and members.go for what is tried when a server refuses; discover.go for what a server says
+// of itself, examine.go for what an administrator is told about it.
 package scim
 
 //go:generate go test -run ^TestDialectsPage$ -update .

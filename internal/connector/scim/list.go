@@ -25,7 +25,7 @@ func (c *Client) List(ctx context.Context, kind identity.Kind, cursor string) (c
 	if err != nil {
 		return connector.Page{}, invalid("list "+string(kind), err)
 	}
-	q := url.Values{"count": {strconv.Itoa(c.cfg.PageSize)}}
+	q := url.Values{"count": {strconv.Itoa(c.pageSize)}}
 	switch {
 	case next != "":
 		q.Set("cursor", next)
@@ -69,6 +69,31 @@ func (c *Client) List(ctx context.Context, kind identity.Kind, cursor string) (c
 		page.Next = "i" + strconv.Itoa(start+received) + ":" + first
 	}
 	return page, nil
+}
+
+// The size of a page where nothing is set: what the target announces, but no more than an answer should hold, and the
+// default of scim.R51 where it announces nothing.
+const (
+	defaultPageSize = 100
+	largestOffered  = 500
+)
+
+// paging says how a target is listed: the objects in a page (scim.R49), and whether by cursor.
+func paging(cfg Config, found connector.Discovery) (size int, byCursor bool) {
+	byCursor = cfg.Paging == pagingCursor || cfg.Paging != pagingIndex && found.Paging.Cursor
+	most := found.MaxResults
+	if byCursor && found.Paging.MaxPageSize > 0 {
+		most = found.Paging.MaxPageSize
+	}
+	switch {
+	case cfg.PageSize > 0:
+		size = cfg.PageSize
+	case most > 0:
+		size = min(most, largestOffered)
+	default:
+		size = defaultPageSize
+	}
+	return size, byCursor
 }
 
 // parseCursor reads a cursor of List; before is the first id of the page before, "" on the first page.

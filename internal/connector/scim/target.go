@@ -26,7 +26,7 @@ func (c *Client) Probe(ctx context.Context) (connector.Caps, error) {
 	}
 	return connector.Caps{
 		List:               c.cfg.List,
-		PageSize:           c.cfg.PageSize,
+		PageSize:           c.pageSize,
 		MemberBatch:        c.cfg.MemberBatch,
 		WholeMembers:       c.cfg.Dialect == Leapsome,
 		ReferencesInCreate: c.cfg.ReferencesInCreate,
@@ -59,8 +59,16 @@ func (c *Client) calls() map[connector.Operation][]string {
 }
 
 func (c *Client) probe(ctx context.Context, k *kind) error {
-	x := c.queryOf(k, k.joining[0], uuid.NewString())
-	if c.cfg.Probe == probeList {
+	_, err := c.ask(ctx, k, k.joining[0])
+	return err
+}
+
+// ask sends the query of the probe for one attribute. It returns the answer, too, when there was one; its error is an
+// *connector.Error.
+func (c *Client) ask(ctx context.Context, k *kind, a *attribute) (*httpx.Response, error) {
+	x := c.queryOf(k, a, uuid.NewString())
+	listed := c.cfg.Probe == probeList && a == k.joining[0]
+	if listed {
 		x.query, x.op = url.Values{"count": {"2"}}, "GET "+k.endpoint
 		if !c.cfg.NoAttributesParam {
 			x.query.Set("startIndex", "1")
@@ -70,19 +78,19 @@ func (c *Client) probe(ctx context.Context, k *kind) error {
 	x.safe = false // not repeated: whether the target answers at all is what the probe is to tell, within the time-out
 	resp, err := c.send(ctx, x)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	list, isList := decodeList(resp.Body)
 	switch {
 	case resp.Status == http.StatusNotFound && c.cfg.EmptyQuery404:
 	case resp.Status != http.StatusOK || !isList:
-		return c.judge(x, probe, resp)
-	case len(list.Resources) > 0 && c.cfg.Probe == probeFilter:
-		return &connector.Error{Kind: connector.KindIncompatible, Op: x.name(), Code: connector.CodeServiceIncompatible, Status: resp.Status,
-			Detail: fmt.Sprintf("a query for a random %s found %d objects", k.joining[0].name, len(list.Resources)),
-			Hint:   fmt.Sprintf("the target does not filter on %s: match on another attribute", k.joining[0].name)}
+		return resp, c.judge(x, probe, resp)
+	case len(list.Resources) > 0 && !listed:
+		return resp, &connector.Error{Kind: connector.KindIncompatible, Op: x.name(), Code: connector.CodeServiceIncompatible, Status: resp.Status,
+			Detail: fmt.Sprintf("a query for a random %s found %d objects", a.name, len(list.Resources)),
+			Hint:   fmt.Sprintf("the target does not filter on %s: match on another attribute", a.name)}
 	}
-	return nil
+	return resp, nil
 }
 
 // queryOf is the query for objects whose attribute equals a value (scim.R7 to R11, R14). It is no page of a listing

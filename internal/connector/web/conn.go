@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -21,6 +22,9 @@ type Conn struct {
 	http   *httpx.Client
 	log    *slog.Logger
 	hidden func() []string // texts of the credential, taken out of what a server says
+	now    func() time.Time
+
+	expires time.Time // when the credential ends, where its text says so
 }
 
 // Open makes a connection. It reads the secrets and does not call the server. sites holds the allowances of all targets
@@ -32,6 +36,9 @@ func Open(cfg Config, env connector.Env, sites *httpx.Sites) (*Conn, error) {
 	env.Logger = discard(env.Logger)
 	if env.Meter == nil {
 		env.Meter = &connector.Meter{}
+	}
+	if env.Now == nil {
+		env.Now = time.Now
 	}
 	if sites == nil {
 		sites = httpx.NewSites(nil, env.Now)
@@ -52,6 +59,9 @@ func Open(cfg Config, env connector.Env, sites *httpx.Sites) (*Conn, error) {
 	}
 	policy := cfg.Policy
 	policy.Throttle503 = cfg.Throttle503
+	if env.Once {
+		policy.Waits, policy.Attempts = []time.Duration{}, 1
+	}
 	site := sites.Join(cfg.site(cred, net), httpx.Limits{Rate: cfg.Rate, Concurrency: cfg.Concurrency, Timeout: cfg.Timeout})
 	if source != nil {
 		if source.http, err = tokenClient(cfg, source.cfg, net, env, sites, site); err != nil {
@@ -77,7 +87,7 @@ func Open(cfg Config, env connector.Env, sites *httpx.Sites) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{cfg: cfg, http: client, log: env.Logger, hidden: func() []string { return cred.hidden }}
+	c := &Conn{cfg: cfg, http: client, log: env.Logger, hidden: func() []string { return cred.hidden }, now: env.Now, expires: expiry(cred.token)}
 	if source != nil {
 		c.hidden = source.secrets
 	}
@@ -121,6 +131,16 @@ func (c *Conn) Do(ctx context.Context, req httpx.Request) (*httpx.Response, erro
 		c.log.DebugContext(ctx, "call", "method", req.Method, "path", cmp.Or(req.Shown, req.URL.Path), "status", status, "request_id", id)
 	}
 	return resp, err
+}
+
+// Below is the connection with another path of the same host as its base address. It shares the credential, the site and
+// everything else.
+func (c *Conn) Below(path string) *Conn {
+	other := *c
+	u := *c.cfg.URL
+	u.Path, u.RawPath = path, ""
+	other.cfg.URL = &u
+	return &other
 }
 
 // Address is the base address with an escaped path and a query behind it.

@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -91,7 +90,7 @@ func (p place) lost(ctx context.Context, err error) *connector.Error {
 	case httpx.FaultRefused:
 		e.Hint = fmt.Sprintf("nothing listens at %s: check host and port in the setting %s, and the firewall", p.url.Host, p.setting)
 	case httpx.FaultTLS:
-		e.Hint = tlsHint(p.url.Host, lost.Err)
+		e.Hint = p.untrusted(lost.Err)
 	case httpx.FaultClosed:
 		e.Hint = "the connection was closed before the answer was complete: see the target's or the proxy's log"
 	case httpx.FaultTooLarge:
@@ -104,16 +103,6 @@ func (p place) lost(ctx context.Context, err error) *connector.Error {
 	case httpx.FaultCancelled, httpx.FaultOther, httpx.FaultCredential: // what is wrong with a credential itself was told above
 	}
 	return e
-}
-
-// tlsHint tells a server that is not trusted from one that does not trust us: the second sends an alert
-// (RFC 8446 section 6.2).
-func tlsHint(host string, err error) string {
-	var alert tls.AlertError
-	if errors.As(err, &alert) || strings.Contains(err.Error(), "remote error: tls:") {
-		return fmt.Sprintf("%s ended the encryption: it may want a client certificate, or not accept the one of clientCertificate, which may have expired", host)
-	}
-	return fmt.Sprintf("the certificate of %s is not trusted, or encryption could not be agreed on: for a private certificate authority set caFile", host)
 }
 
 // proxyHint says what to do about a proxy.
@@ -145,13 +134,7 @@ func (c *Conn) Judge(call Call, resp *httpx.Response, detail string) *connector.
 		e.Hint = c.redirected(resp)
 	case s == http.StatusUnauthorized:
 		e.Kind, e.Code = connector.KindAuth, connector.CodeUnauthorized
-		e.Hint = "the target does not accept the credential: it may have expired or been revoked; make a new one and renew the setting auth"
-		switch c.cfg.Auth.Kind {
-		case "":
-			e.Hint = "the target wants a credential: set auth"
-		case authOAuth2:
-			e.Hint = "the target does not accept the token that auth.oauth2 gets, a new one included: check scopes and audience, and that the token endpoint belongs to this target"
-		}
+		c.refused(e, resp)
 	case s == http.StatusForbidden:
 		e.Code = connector.CodeInsufficientRights
 		e.Hint = "the credential is accepted but may not do this: give it the right in the target"
@@ -173,9 +156,15 @@ func (c *Conn) Judge(call Call, resp *httpx.Response, detail string) *connector.
 		e.Kind, e.Code = connector.KindUnsupported, connector.CodeNotImplemented
 	case s == http.StatusUnsupportedMediaType:
 		e.Kind = connector.KindUnsupported
+	case s == http.StatusBadRequest && c.cfg.URL.Scheme == "http" && bytes.Contains(resp.Body, []byte("HTTPS")):
+		e.Kind, e.Code = connector.KindIncompatible, connector.CodeServiceIncompatible
+		e.Hint = "the target wants to be called with HTTPS: begin the setting url with https://"
 	case s >= 500:
 		// What a server that fails has done before it failed is not known.
 		e.Kind, e.Code, e.MaybeDone = connector.KindTemporary, connector.CodeServerError, call.Method != http.MethodGet
+		if s == http.StatusServiceUnavailable {
+			e.Hint = "the target is not available now: it is overloaded, or somebody works on it; try again later"
+		}
 	}
 	return e
 }
@@ -212,6 +201,12 @@ func IsWebPage(resp *httpx.Response) bool {
 	return strings.Contains(resp.Header.Get("Content-Type"), "html") || len(body) > 0 && body[0] == '<'
 }
 
+// IsXML tells whether an answer is XML, and no page for people.
+func IsXML(resp *httpx.Response) bool {
+	kind := resp.Header.Get("Content-Type")
+	return !strings.Contains(kind, "html") && (strings.Contains(kind, "xml") || bytes.HasPrefix(bytes.TrimSpace(resp.Body), []byte("<?xml")))
+}
+
 // redirected says where an answer points that is not followed (scim.R65).
 func (c *Conn) redirected(resp *httpx.Response) string {
 	to, err := c.cfg.URL.Parse(resp.Header.Get("Location"))
@@ -219,5 +214,8 @@ func (c *Conn) redirected(resp *httpx.Response) string {
 		return "the target redirects to nowhere: check the setting url"
 	}
 	plain := url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}
+	if to.Scheme == c.cfg.URL.Scheme && strings.EqualFold(to.Host, c.cfg.URL.Host) {
+		return fmt.Sprintf("the target has moved to %s: write its address so in the setting url", plain.String())
+	}
 	return fmt.Sprintf("the target redirects to %s, and a credential is never sent on: check the setting url", plain.String())
 }
