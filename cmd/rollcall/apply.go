@@ -20,13 +20,15 @@ import (
 // applied tells what applying an app file did.
 type applied struct {
 	Job     store.Job
+	File    *appfile.File // as what the target said of itself has it
+	Silent  error         // why the target did not say what it can do, nil when it did or was not asked
 	Created bool
 	Changed bool // the file means something else than before; false for a file that was applied already (design 6.1)
 	Initial bool // mappings, filters or scope changed, so that the next cycle is initial (design D14)
 }
 
 // apply stores the job that an app file describes: a new one, or the one of that name with the new file. note says what
-// made the version. The job is given its file hash last, so that a process that ends in between is repaired by applying
+// made the version. The target is asked what it can do, and the warnings of the file go to standard error. The job is given its file hash last, so that a process that ends in between is repaired by applying
 // the file again.
 func (s *state) apply(ctx context.Context, c *cli, f *appfile.File, note string) (applied, error) {
 	old, err := s.Store.Job(ctx, f.Job.Name)
@@ -35,12 +37,12 @@ func (s *state) apply(ctx context.Context, c *cli, f *appfile.File, note string)
 		return applied{}, err
 	}
 	if !isNew && old.FileHash == f.Hash {
-		if old.FileDir == f.Job.Dir {
-			return applied{Job: old}, nil
+		if f, err = c.informed(f, found(old)); err != nil || old.FileDir == f.Job.Dir {
+			return applied{Job: old, File: f}, err
 		}
 		// The same file in another place: its relative paths start from there now.
 		j, err := s.Store.UpdateJob(ctx, old.ID, func(j *store.Job) error { j.FileDir = f.Job.Dir; return nil })
-		return applied{Job: j}, err
+		return applied{Job: j, File: f}, err
 	}
 	wanted, err := s.principals(ctx, f.Job)
 	if err != nil {
@@ -69,7 +71,15 @@ func (s *state) apply(ctx context.Context, c *cli, f *appfile.File, note string)
 	if err := s.assignAll(ctx, result.Job.ID, before, f.Job, wanted); err != nil {
 		return applied{}, err
 	}
-	result.Job, err = s.Store.UpdateJob(ctx, result.Job.ID, func(j *store.Job) error { j.FileHash = f.Hash; return nil })
+	learnt, f, silent, err := s.learn(ctx, c, result.Job, f)
+	if err != nil {
+		return applied{}, err
+	}
+	result.File, result.Silent = f, silent
+	result.Job, err = s.Store.UpdateJob(ctx, result.Job.ID, func(j *store.Job) error {
+		j.FileHash, j.Discovered = f.Hash, learnt.Discovered
+		return nil
+	})
 	if err != nil {
 		return result, err
 	}

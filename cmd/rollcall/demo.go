@@ -156,7 +156,7 @@ func (c *cli) demoPrinter() func(format string, args ...any) {
 
 // demoCycle applies an app file and runs one cycle of it. A demo in which an object fails has failed.
 func (s *state) demoCycle(ctx context.Context, c *cli, name string) (engine.RunReport, error) {
-	f, err := c.loadAppFile(name)
+	f, err := readAppFile(name)
 	if err != nil {
 		return engine.RunReport{}, err
 	}

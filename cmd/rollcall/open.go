@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/database"
 	"github.com/rollcall-id/rollcall/internal/database/postgres"
 	"github.com/rollcall-id/rollcall/internal/database/sqlite"
@@ -23,6 +24,8 @@ type state struct {
 	db    *database.DB
 	Store *sqlstore.Store
 	Dir   *directory.Directory
+
+	asked map[string]connector.Count // calls that asking the target of a job took, by its id, until a cycle counts them
 }
 
 // open opens the state and brings its schema up to date. The data directory is made when it does not exist.
@@ -34,7 +37,26 @@ func (c *cli) open(ctx context.Context) (*state, error) {
 	if err := db.Migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("bring the database up to date: %w", err), db.Close())
 	}
-	return &state{db: db, Store: sqlstore.New(db), Dir: directory.New(db, directory.Config{Now: c.Now})}, nil
+	return &state{db: db, Store: sqlstore.New(db), Dir: directory.New(db, directory.Config{Now: c.Now}),
+		asked: map[string]connector.Count{}}, nil
+}
+
+// hasState tells whether there is a state to open, so that looking into it makes none.
+func (c *cli) hasState() bool {
+	if c.DB != "" {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(c.Data, stateFile))
+	return err == nil
+}
+
+// look opens the state as it is, for reading alone: its schema may be that of another version.
+func (c *cli) look(ctx context.Context) (*state, error) {
+	db, err := c.openDatabase(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &state{db: db, Store: sqlstore.New(db)}, nil
 }
 
 func (c *cli) openDatabase(ctx context.Context) (*database.DB, error) {

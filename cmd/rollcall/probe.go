@@ -29,7 +29,7 @@ the certificate; whether accounts can be found and listed; what the target says 
 no rule maps. Settings that suit the target better are printed as YAML to paste into the app file.
 
 Both systems are read, by a handful of calls of which none is repeated; nothing is written to either, and the app file is not
-stored. The exit code is 4 when the job cannot run with what was found.`,
+stored. What the target of a stored job says of itself is kept with the job, as it is when an app file is saved. The exit code is 4 when the job cannot run with what was found.`,
 		GroupID: groupJobs,
 		Args:    arguments("[JOB]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -37,9 +37,14 @@ stored. The exit code is 4 when the job cannot run with what was found.`,
 				return usagef("rollcall probe: name a job, or give its app file with -f")
 			}
 			return c.withState(cmd.Context(), func(s *state) error {
-				j, f, err := s.wouldBe(cmd.Context(), c, file, args)
+				j, f, err := s.named(cmd.Context(), c, file, args)
 				if err != nil {
 					return err
+				}
+				if file != "" {
+					if f, err = c.informed(f, found(j)); err != nil {
+						return err
+					}
 				}
 				p, err := s.probe(cmd.Context(), c, j, f)
 				if err != nil {
@@ -94,6 +99,11 @@ func (s *state) probe(ctx context.Context, c *cli, j store.Job, f *appfile.File)
 	}
 	p.Target.Examination = examineTarget(ctx, target, terr)
 	p.Target.Requests = sub.Meter.Read().Total()
+	if d := p.Target.Discovery; d != nil && j.FileHash == f.Hash {
+		if err := s.keepFound(ctx, j, asked{Found: d}, f); err != nil {
+			return p, err
+		}
+	}
 	p.Usable = p.Source.Usable() && p.Target.Usable()
 	p.Settings, err = pasteable(p.Target.Suggested, sub.Def.Target.Settings)
 	return p, err

@@ -27,6 +27,7 @@ type connectorType struct {
 	Lists     func(settings map[string]any) bool // nil: it can always list its accounts
 	Adapt     func(settings map[string]any, known schema.Schema) schema.Schema
 	Lacks     func(settings map[string]any) connector.Lacks
+	Describes bool // its targets may say what they can do (connector.Discoverer)
 
 	// Web returns the connection that the settings describe, of a connector over HTTP; nil for others.
 	Web func(settings map[string]any) (web.Config, error)
@@ -101,6 +102,7 @@ func connectors() map[string]connectorType {
 				cfg, err := scimconn.Decode(settings)
 				return cfg.Config, err
 			},
+			Describes: true,
 			Target: func(_ context.Context, settings map[string]any, env connector.Env, p parts) (connector.Target, error) {
 				cfg, err := scimconn.Decode(settings)
 				if err != nil {

@@ -75,7 +75,7 @@ func (s *state) applyFiles(ctx context.Context, c *cli, names []string) error {
 	loaded := make([]*appfile.File, len(names))
 	var bad []error
 	for i, name := range names {
-		f, err := c.loadAppFile(name)
+		f, err := readAppFile(name)
 		if err != nil {
 			bad = append(bad, err)
 		}
@@ -103,7 +103,7 @@ func (c *cli) withJob(ctx context.Context, command, file string, args []string, 
 	var f *appfile.File
 	var err error
 	if file != "" {
-		if f, err = c.loadAppFile(file); err != nil {
+		if f, err = readAppFile(file); err != nil {
 			return err
 		}
 	}
@@ -114,7 +114,7 @@ func (c *cli) withJob(ctx context.Context, command, file string, args []string, 
 			if err != nil {
 				return err
 			}
-			j = a.Job
+			j, f = a.Job, a.File
 		} else {
 			if j, err = s.job(ctx, args[0]); err != nil {
 				return err
@@ -247,8 +247,23 @@ With --out the plan is saved, for ` + "`rollcall apply --plan`" + ` to carry it 
 	return cmd
 }
 
-// wouldBe returns a job as it would be if the app file were applied now.
+// wouldBe returns a job as it would be if the app file were applied now. The target of a file that is not stored so is asked
+// what it can do, as saving it would.
 func (s *state) wouldBe(ctx context.Context, c *cli, file string, args []string) (store.Job, *appfile.File, error) {
+	j, f, err := s.named(ctx, c, file, args)
+	if err != nil || file == "" {
+		return j, f, err
+	}
+	if j.FileHash != f.Hash {
+		j, f, _, err = s.learn(ctx, c, j, f) // that it does not answer is told by what comes next
+		return j, f, err
+	}
+	f, err = c.informed(f, found(j))
+	return j, f, err
+}
+
+// named returns the job that a command names, by app file or by name; with a file as it would be if that were applied now.
+func (s *state) named(ctx context.Context, c *cli, file string, args []string) (store.Job, *appfile.File, error) {
 	if file == "" {
 		j, err := s.job(ctx, args[0])
 		if err != nil {
@@ -257,7 +272,7 @@ func (s *state) wouldBe(ctx context.Context, c *cli, file string, args []string)
 		f, err := parseStored(j)
 		return j, f, err
 	}
-	f, err := c.loadAppFile(file)
+	f, err := readAppFile(file)
 	if err != nil {
 		return store.Job{}, nil, err
 	}

@@ -66,7 +66,7 @@ func (s *state) planned(ctx context.Context, c *cli, p *engine.SavedPlan, files 
 	if len(files) > 1 {
 		return store.Job{}, usagef("rollcall apply --plan: a plan is made with one app file, not with %d", len(files))
 	}
-	f, err := c.loadAppFile(files[0])
+	f, err := readAppFile(files[0])
 	if err != nil {
 		return store.Job{}, err
 	}

@@ -27,6 +27,8 @@ import (
 // that fails with it is recorded and reported like any other.
 func (s *state) subject(ctx context.Context, c *cli, j store.Job, f *appfile.File, sites *httpx.Sites) (engine.Subject, error) {
 	sub := describedBy(j, f)
+	sub.Before = s.asked[j.ID]
+	delete(s.asked, j.ID)
 	src, dst, err := endsOf(j, f)
 	if err != nil {
 		return engine.Subject{}, err
@@ -71,7 +73,7 @@ func endsOf(j store.Job, f *appfile.File) (src, dst connectorType, err error) {
 
 // environment is what the connectors of a job are opened with, but for what they are used for.
 func (s *state) environment(c *cli, j store.Job, f *appfile.File) connector.Env {
-	return connector.Env{Logger: c.logger(), Now: c.Now, Dir: f.Job.Dir, Job: j.ID, Name: j.Name, Sealed: s.vault(c).Of(j.ID)}
+	return connector.Env{Logger: c.logger(), Now: c.Now, Dir: f.Job.Dir, Job: j.ID, Name: j.Name, Sealed: s.vault(c).Of(j.ID), Found: found(j)}
 }
 
 func (s *state) parts(c *cli, sites *httpx.Sites) parts {

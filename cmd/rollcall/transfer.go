@@ -73,7 +73,7 @@ func parseStored(j store.Job) (*appfile.File, error) {
 	if err != nil {
 		return nil, &exitError{exitUsage, fmt.Errorf("the stored app file of %s cannot be used by this version; apply a corrected one:\n%w", j.Name, err)}
 	}
-	return f, nil
+	return f.Informed(schemaOf(found(j))), nil
 }
 
 func newImportCommand(c *cli) *cobra.Command {
@@ -85,7 +85,7 @@ mappings, filters or scope makes the next cycle initial; a file that means the s
 		GroupID: groupJobs,
 		Args:    arguments("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f, err := c.loadAppFile(args[0])
+			f, err := readAppFile(args[0])
 			if err != nil {
 				return err
 			}
@@ -115,6 +115,11 @@ type appliedDocument struct {
 
 // writeApplied tells what applying app files did: as JSON an object for one file, a list for several.
 func writeApplied(c *cli, list ...applied) error {
+	for _, a := range list {
+		if text := a.silent(); text != "" {
+			c.notef("%s", text)
+		}
+	}
 	if c.json() {
 		docs := make([]appliedDocument, len(list))
 		for i, a := range list {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,16 +20,16 @@ func newValidateCommand(c *cli) *cobra.Command {
 		Use:   "validate -f FILE",
 		Short: "Check app files, and report everything that is wrong with them",
 		Long: `Check app files, and report everything that is wrong with them, each with file, line and column. Nothing is stored and
-no system is asked. The tests that an app file names are run. The exit code is 2 when a file cannot be used or a test fails;
+no system is asked; what the target of a stored job said of itself is known. The tests that an app file names are run. The exit code is 2 when a file cannot be used or a test fails;
 warnings alone leave it at 0.`,
 		GroupID: groupJobs,
 		Args:    arguments("[FILE...]"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			files = append(files, args...)
 			if len(files) == 0 {
 				return usagef("rollcall validate: FILE is missing")
 			}
-			return validate(c, files)
+			return validate(cmd.Context(), c, files)
 		},
 	}
 	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "app `FILE`; may be repeated")
@@ -41,11 +42,12 @@ type validation struct {
 	Problems appfile.Problems `json:"problems"`
 }
 
-func validate(c *cli, files []string) error {
+func validate(ctx context.Context, c *cli, files []string) error {
 	result := validation{Valid: true, Problems: appfile.Problems{}}
 	for _, name := range files {
 		f, err := appfile.Load(name, appFileOptions())
 		if err == nil {
+			f = f.Informed(schemaOf(c.keptFor(ctx, f)))
 			result.Problems = append(result.Problems, f.Warnings...)
 			if err = result.runTests(c, name, f); err != nil {
 				return err
@@ -148,12 +150,21 @@ func writeProblems(w io.Writer, ps appfile.Problems) error {
 	return nil
 }
 
-// loadAppFile reads an app file for a command that goes on with it. Warnings go to standard error; a file that cannot be
-// used is an error of the command line with all its problems.
-func (c *cli) loadAppFile(name string) (*appfile.File, error) {
+// readAppFile reads an app file for a command that goes on with it. A file that cannot be used is an error of the command
+// line with all its problems.
+func readAppFile(name string) (*appfile.File, error) {
 	f, err := appfile.Load(name, appFileOptions())
 	if err != nil {
 		return nil, &exitError{exitUsage, fmt.Errorf("the app file cannot be used:\n%w", err)}
+	}
+	return f, nil
+}
+
+// loadAppFile is readAppFile with the warnings on standard error, for a command that asks no system.
+func (c *cli) loadAppFile(name string) (*appfile.File, error) {
+	f, err := readAppFile(name)
+	if err != nil {
+		return nil, err
 	}
 	return f, writeProblems(c.Err, f.Warnings)
 }

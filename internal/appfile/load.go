@@ -20,6 +20,7 @@ type Options struct {
 	Connectors map[string]ConnectorInfo
 	Template   func(id string) (*gallery.Template, error) // gallery.Get, but for tests
 	File       string                                     // name of the file in problems; Load sets it
+	Found      schema.Schema                              // what the target said of itself; it adds to what is known (scim.R46)
 
 	files bool // the file is read from its place, so the files it names must be there
 }
@@ -69,6 +70,31 @@ type File struct {
 	MappingHash string
 
 	Warnings Problems
+
+	opts Options // that it was read with
+}
+
+// Informed is the file checked against what the target said of itself, too. That only ever adds to what is known: a file
+// that cannot be used with it is the file as it was, and what was wrong is among its warnings.
+func (f *File) Informed(found schema.Schema) *File {
+	if len(found) == 0 {
+		return f
+	}
+	opts := f.opts
+	opts.Found = found
+	informed, err := Parse(f.Raw, f.Job.Dir, opts)
+	if err == nil {
+		return informed
+	}
+	out := *f
+	out.Warnings = nil
+	if problems, ok := errors.AsType[Problems](err); ok {
+		for _, p := range problems {
+			p.Severity = Warning
+			out.Warnings = append(out.Warnings, p)
+		}
+	}
+	return &out
 }
 
 // Load reads the app file at path. When there is something wrong with what stands in it, the error is Problems and has
@@ -109,7 +135,7 @@ func Parse(data []byte, dir string, opts Options) (*File, error) {
 		return nil, d.problems
 	}
 	d.document = d.withTemplate(shortDrift(doc))
-	f := &File{Raw: data, Template: d.gallery}
+	f := &File{Raw: data, Template: d.gallery, opts: opts}
 	f.Job = d.job()
 	f.Job.Dir = dir
 	f.SourceSchema = d.schemaOf(f.Job.Source)
@@ -117,6 +143,7 @@ func Parse(data []byte, dir string, opts Options) (*File, error) {
 	if t := d.gallery; t != nil && len(t.Objects) > 0 && f.Job.Target.Connector == templateTarget(t) {
 		f.TargetSchema = t.Schema()
 	}
+	f.TargetSchema = f.TargetSchema.With(opts.Found)
 	d.heedSettings(f)
 	d.validate(f)
 	d.tests(f.Job)

@@ -195,7 +195,7 @@ func (e *Engine) begin(ctx context.Context, s Subject, opt Options) (*cycle, err
 
 func (e *Engine) newCycle(s Subject, opt Options) (*cycle, error) {
 	rules, err := compileRules(s)
-	return &cycle{Engine: e, subject: s, opt: opt, rules: rules, work: e.Store, readings: map[string]plan.Reading{}, meterWas: s.Meter.Read()}, err
+	return &cycle{Engine: e, subject: s, opt: opt, rules: rules, work: e.Store, readings: map[string]plan.Reading{}, meterWas: s.counted()}, err
 }
 
 // takeUp goes on with a cycle that an earlier process left.
@@ -476,11 +476,18 @@ func (c *cycle) current() *store.Cycle {
 	if req.ByMethod == nil {
 		req.ByMethod = map[string]int64{}
 	}
+	add := func(m string, n int64) {
+		if n > 0 {
+			req.ByMethod[m] += n
+			req.Total += n
+		}
+	}
 	for m, n := range now.ByMethod {
-		d := n - c.meterWas.ByMethod[m]
-		if d > 0 {
-			req.ByMethod[m] += d
-			req.Total += d
+		add(m, n-c.meterWas.ByMethod[m])
+	}
+	for m, was := range c.meterWas.ByMethod {
+		if _, known := now.ByMethod[m]; !known {
+			add(m, -was)
 		}
 	}
 	req.Throttled += now.Throttled - c.meterWas.Throttled

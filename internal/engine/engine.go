@@ -85,10 +85,24 @@ type Subject struct {
 	Target       connector.Target
 	TargetSchema schema.Schema // empty when unknown
 	Meter        *connector.Meter
+	Before       connector.Count                                           // calls made for this cycle before it began, such as discovery; they count as its own (design 6.1)
 	Earlier      func(ctx context.Context, version int64) (Subject, error) // opens the job as a version was saved (store.Job.Version); nil when none can be had
 	Unready      error                                                     // an end that could not be opened: the cycle fails with it, and makes no call
 	SourceName   string                                                    // for log records
 	TargetName   string
+}
+
+// counted is the reading of the meter from which calls belong to the cycle that begins now.
+func (s *Subject) counted() connector.Count {
+	was := s.Meter.Read()
+	if was.ByMethod == nil {
+		was.ByMethod = map[string]int64{}
+	}
+	for method, n := range s.Before.ByMethod {
+		was.ByMethod[method] -= n
+	}
+	was.Throttled -= s.Before.Throttled
+	return was
 }
 
 // Options say how one cycle differs from the usual.

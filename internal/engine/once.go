@@ -136,7 +136,7 @@ func (e *Engine) Once(ctx context.Context, s Subject, opt OnceOptions) (rep Once
 		work.state = e.Store
 	}
 	c := &cycle{Engine: e, subject: s, opt: Options{Manual: true}, work: work, dry: opt.DryRun, solo: alone,
-		readings: map[string]plan.Reading{}, meterWas: s.Meter.Read()}
+		readings: map[string]plan.Reading{}, meterWas: s.counted()}
 	if c.rules, err = compileRules(s); err != nil {
 		return OnceReport{}, err
 	}

@@ -25,7 +25,7 @@ func (e *Engine) Plan(ctx context.Context, s Subject, opt Options) (Report, erro
 }
 
 func (e *Engine) plan(ctx context.Context, s Subject, opt Options, scratch Scratch) (Report, error) {
-	c := &cycle{Engine: e, subject: s, opt: opt, work: scratch, dry: true, readings: map[string]plan.Reading{}, meterWas: s.Meter.Read()}
+	c := &cycle{Engine: e, subject: s, opt: opt, work: scratch, dry: true, readings: map[string]plan.Reading{}, meterWas: s.counted()}
 	var err error
 	if c.rules, err = compileRules(s); err != nil {
 		return Report{}, err

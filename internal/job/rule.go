@@ -139,6 +139,24 @@ func (c *ruleCheck) whole() {
 				"%s does not map %s, which the target requires", c.label, a.Name) // engine.R6, R62
 		}
 	}
+	c.demanded(path)
+}
+
+// demanded warns of what the target itself says that a create needs, beyond what is known to be required (scim.R49).
+func (c *ruleCheck) demanded(path string) {
+	for _, name := range c.target.Demands {
+		if a, ok := c.known[canonicalTarget(name)]; ok && a.Required {
+			continue
+		}
+		met := false
+		for _, written := range c.mapped {
+			met = met || schema.Meets(written, name)
+		}
+		if !met {
+			c.warnf(path, fmt.Sprintf("add {target: %s, …} if creates are refused", quoted(name)),
+				"%s does not map %s, which the target says that it requires", c.label, name)
+		}
+	}
 }
 
 func (c *ruleCheck) attribute(path string, a *mapping.Attribute) {

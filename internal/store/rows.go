@@ -32,6 +32,7 @@ type Job struct {
 	ConfirmedAt   time.Time        // when a reconciliation last compared all accounts with what was written to them (D3)
 	ReconcileFrom time.Time        // when the interval to the next reconciliation began; zero before the initial cycle has ended
 	Reconciled    *Reconciliation  // what the last one found, nil before the first
+	Discovered    []byte           // what the target said of itself when the job was saved; JSON of connector.Discovery, opaque here
 	Quarantine    *Quarantine
 	Woken         bool         // somebody wants the next cycle at once, because held operations were allowed; a cycle that begins forgets it
 	ResetDue      health.Reset // what a restart resets before the next cycle begins (engine.R20, R21)

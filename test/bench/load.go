@@ -47,6 +47,14 @@ func (b *bench) record(ctx context.Context, s size) (rec *recording, err error) 
 	if err := errors.Join(writeCompany(dir, s), writeApp(dir, s, t.URL)); err != nil {
 		return nil, err
 	}
+	// Saving the app file asks the target what it can do. That is no part of the load that P1 is about.
+	if _, _, err := execute(ctx, dir, b.rollcall, "apply", "-f", appFile, "--data", "data"); err != nil {
+		return nil, err
+	}
+	saved, err := t.requests(ctx)
+	if err != nil {
+		return nil, err
+	}
 	r, _, err := b.cycle(ctx, dir)
 	if err != nil {
 		return nil, err
@@ -58,6 +66,7 @@ func (b *bench) record(ctx context.Context, s size) (rec *recording, err error) 
 	if err != nil {
 		return nil, err
 	}
+	first = first[len(saved):]
 	if len(first) != r.Requests.Total {
 		return nil, fmt.Errorf("rollcall reports %d calls, the target got %d", r.Requests.Total, len(first))
 	}
@@ -71,7 +80,7 @@ func (b *bench) record(ctx context.Context, s size) (rec *recording, err error) 
 	if err != nil {
 		return nil, err
 	}
-	b.countCalls(s, first, all[len(first):])
+	b.countCalls(s, first, all[len(saved)+len(first):])
 	calls, err := script(first)
 	if err != nil {
 		return nil, err

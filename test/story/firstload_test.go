@@ -15,8 +15,8 @@ func TestFirstLoadTakesOneCallForEachPerson(t *testing.T) {
 	w.write("people.csv", c.csv())
 	rep := w.planned("app.yaml", target, exitFine)
 
-	const pages, probes = 1, 2
-	if most := len(c.people) + pages + probes; rep.Requests.Total > most || rep.Requests.Total > 300 {
+	const pages, probes, discovery = 1, 2, 3 // discovery: the file is saved with this run
+	if most := len(c.people) + pages + probes + discovery; rep.Requests.Total > most || rep.Requests.Total > 300 {
 		t.Errorf("%d calls %v, P1 allows %d", rep.Requests.Total, rep.Requests.ByMethod, most)
 	}
 	if want := (counts{Imported: 290, InScope: 290, Created: 290}); rep.Counts != want {

@@ -8,9 +8,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
-	"github.com/rollcall-id/rollcall/internal/httpx"
 	"github.com/rollcall-id/rollcall/internal/identity"
 	"github.com/rollcall-id/rollcall/internal/schema"
 	"github.com/rollcall-id/rollcall/internal/scim"
@@ -30,45 +30,60 @@ func (c *Client) Discover(ctx context.Context) (connector.Discovery, error) {
 	if err := d.config(ctx); err != nil {
 		return connector.Discovery{}, err
 	}
-	types, err := d.types(ctx)
-	if err != nil {
-		return connector.Discovery{}, err
+	// The first call has shown that the target answers, so the other two go out together.
+	var types, schemas page
+	var wait sync.WaitGroup
+	wait.Go(func() { types = d.read(ctx, typesPath) })
+	wait.Go(func() { schemas = d.read(ctx, schemasPath) })
+	wait.Wait()
+	if err := errors.Join(types.err, schemas.err); err != nil {
+		return connector.Discovery{}, connector.AsError(err)
 	}
-	if err := d.schemas(ctx, types); err != nil {
-		return connector.Discovery{}, err
-	}
+	d.schemas(schemas, d.types(types))
 	return d.found, nil
 }
 
 type discoverer struct {
 	*Client
 	found connector.Discovery
-	last  *httpx.Response
+}
+
+// page is what an endpoint answered.
+type page struct {
+	body   []byte // nil when it cannot be used
+	notice string // why it cannot
+	err    error  // ends the discovery: the target cannot be reached, refuses the credential, or asks for patience
 }
 
 func (d *discoverer) noticef(format string, args ...any) {
 	d.found.Notices = append(d.found.Notices, fmt.Sprintf(format, args...))
 }
 
-// read asks an endpoint. body is nil when it cannot be used; why is then a notice. The error ends the discovery: the
-// target cannot be reached, refuses the credential, or asks for patience.
-func (d *discoverer) read(ctx context.Context, path string) (body []byte, err error) {
+// read asks an endpoint.
+func (d *discoverer) read(ctx context.Context, path string) page {
 	x := &exchange{method: http.MethodGet, path: path}
 	resp, err := d.send(ctx, x)
 	if err != nil {
-		return nil, err
+		return page{err: err}
 	}
-	d.last = resp
 	if resp.Status == http.StatusOK {
-		return resp.Body, nil
+		return page{body: resp.Body}
 	}
 	if e := d.judge(x, item, resp); resp.Status == http.StatusUnauthorized || e.Kind == connector.KindRateLimited || e.Kind == connector.KindTemporary {
-		return nil, e
+		return page{err: e}
 	}
-	if resp.Status != http.StatusNotFound {
-		d.noticef("GET %s was answered with %d %s", path, resp.Status, http.StatusText(resp.Status))
+	if resp.Status == http.StatusNotFound {
+		return page{}
 	}
-	return nil, nil
+	return page{notice: fmt.Sprintf("GET %s was answered with %d %s", path, resp.Status, http.StatusText(resp.Status))}
+}
+
+// readable tells whether there is an answer to read, and notes why there is none.
+func (d *discoverer) readable(p page) bool {
+	if p.notice != "" {
+		d.found.Notices = append(d.found.Notices, p.notice)
+	}
+	return p.body != nil
 }
 
 // providerConfig is what RFC 7643 section 5 and RFC 9865 section 4 have in it, as far as it is used.
@@ -105,12 +120,12 @@ func (s *supported) told() *bool {
 }
 
 func (d *discoverer) config(ctx context.Context) error {
-	body, err := d.read(ctx, configPath)
-	if err != nil || body == nil {
-		return err
+	answer := d.read(ctx, configPath)
+	if answer.err != nil || !d.readable(answer) {
+		return answer.err
 	}
 	var p providerConfig
-	if decode(body, &p) != nil {
+	if ok := decode(answer.body, &p) == nil; !ok {
 		d.noticef("the answer to GET %s is not what RFC 7643 section 5 has there", configPath)
 		return nil
 	}
@@ -139,15 +154,14 @@ func whole(n float64) int {
 // resourceTypes tells which schemas make up which kind, and where its resources are.
 type resourceTypes map[identity.Kind][]string
 
-func (d *discoverer) types(ctx context.Context) (resourceTypes, error) {
-	body, err := d.read(ctx, typesPath)
-	if err != nil || body == nil {
-		return nil, err
+func (d *discoverer) types(answer page) resourceTypes {
+	if !d.readable(answer) {
+		return nil
 	}
-	list, ok := decodeList(body)
+	list, ok := decodeList(answer.body)
 	if !ok {
 		d.noticef("the answer to GET %s is no ListResponse", typesPath)
-		return nil, nil
+		return nil
 	}
 	out := resourceTypes{}
 	for _, r := range list.Resources {
@@ -166,7 +180,7 @@ func (d *discoverer) types(ctx context.Context) (resourceTypes, error) {
 		}
 		d.endpoint(kind, t.Endpoint)
 	}
-	return out, nil
+	return out
 }
 
 func kindOfType(t scim.ResourceType) identity.Kind {
@@ -202,15 +216,14 @@ func (d *discoverer) endpoint(kind identity.Kind, text string) {
 	d.found.Endpoints[kind] = path
 }
 
-func (d *discoverer) schemas(ctx context.Context, types resourceTypes) error {
-	body, err := d.read(ctx, schemasPath)
-	if err != nil || body == nil {
-		return err
+func (d *discoverer) schemas(answer page, types resourceTypes) {
+	if !d.readable(answer) {
+		return
 	}
-	list, ok := decodeList(body)
+	list, ok := decodeList(answer.body)
 	if !ok {
 		d.noticef("the answer to GET %s is no ListResponse, so its attributes are not known (scim.R45)", schemasPath)
-		return nil
+		return
 	}
 	found := map[identity.Kind]*schema.Object{}
 	for _, r := range list.Resources {
@@ -232,7 +245,6 @@ func (d *discoverer) schemas(ctx context.Context, types resourceTypes) error {
 			d.found.Schema = append(d.found.Schema, *found[kind])
 		}
 	}
-	return nil
 }
 
 // kindsOfSchema tells which kinds a schema describes: those that the resource types say, else those that its name does.

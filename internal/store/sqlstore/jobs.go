@@ -16,9 +16,9 @@ const insertJob = `
 INSERT INTO jobs (id, name, name_fold, template, file, file_dir, file_hash, version, paused, initial_due, watermark,
 	no_references, last_total, confirmed_at, quarantine, steady_first, steady_last, created, updated,
 	saved, disabled, escrows_pruned, failed_runs, last_clean, last_export, asked, reset_due, woken,
-	reconcile_from, reconciled)
+	reconcile_from, reconciled, discovered)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-	$20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)
+	$20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)
 RETURNING num`
 
 const insertHold = `INSERT INTO job_holds (job, epoch, holder, held_until) VALUES ($1, $2, $3, $4)`
@@ -56,7 +56,7 @@ const selectJobs = `
 SELECT j.id, j.name, j.template, j.file, j.file_dir, j.file_hash, j.version, j.paused, j.initial_due, j.watermark,
 	j.no_references, j.last_total, j.confirmed_at, j.quarantine, j.steady_first, j.steady_last, j.created, j.updated,
 	j.saved, j.disabled, j.escrows_pruned, j.failed_runs, j.last_clean, j.last_export, j.asked, j.reset_due, j.woken,
-	j.reconcile_from, j.reconciled,
+	j.reconcile_from, j.reconciled, j.discovered,
 	h.epoch, h.holder, h.held_until
 FROM jobs j JOIN job_holds h ON h.job = j.num`
 
@@ -90,7 +90,7 @@ UPDATE jobs SET name = $2, name_fold = $3, template = $4, file = $5, file_dir = 
 	quarantine = $15, steady_first = $16, steady_last = $17, created = $18, updated = $19,
 	saved = $20, disabled = $21, escrows_pruned = $22, failed_runs = $23, last_clean = $24, last_export = $25,
 	asked = $26, reset_due = $27, woken = $28,
-	reconcile_from = $29, reconciled = $30
+	reconcile_from = $29, reconciled = $30, discovered = $31
 WHERE id = $1`
 
 // UpdateJob changes a job in one transaction; its id, epoch and hold stay.
@@ -225,7 +225,7 @@ func jobValues(j *store.Job) ([]any, error) {
 		database.Micros(j.ConfirmedAt), quarantine, database.Micros(j.SteadyFirst), database.Micros(j.SteadyLast),
 		database.Micros(j.Created), database.Micros(j.Updated), j.Saved, database.Flag(j.Disabled), database.Flag(j.Pruned),
 		j.FailedRuns, j.LastClean, j.LastExport, j.Asked, int64(j.ResetDue), database.Flag(j.Woken),
-		database.Micros(j.ReconcileFrom), reconciled}, nil
+		database.Micros(j.ReconcileFrom), reconciled, database.Blob(j.Discovered)}, nil
 }
 
 type scanner interface{ Scan(dest ...any) error }
@@ -239,7 +239,7 @@ func scanJob(row scanner) (store.Job, error) {
 	err := row.Scan(&j.ID, &j.Name, &j.Template, &j.File, &j.FileDir, &j.FileHash, &j.Version, &paused, &initial, &j.Watermark,
 		&noReferences, &totals, &confirmed, &quarantine, &first, &last, &created, &updated,
 		&j.Saved, &disabled, &pruned, &j.FailedRuns, &j.LastClean, &j.LastExport, &j.Asked, &reset, &woken,
-		&from, &reconciled,
+		&from, &reconciled, &j.Discovered,
 		&j.Epoch, &j.Holder, &until)
 	if errors.Is(err, sql.ErrNoRows) {
 		return store.Job{}, store.ErrNotFound

@@ -32,6 +32,7 @@ func fullJob() store.Job {
 		Watermark: "w=1;'", Epoch: 3, Holder: "node-1", HeldUntil: at.Add(time.Minute), NoReferences: true,
 		LastTotal: map[string]int64{"User": 1 << 40, "Group": 0}, ConfirmedAt: at.Add(1 * time.Microsecond),
 		ReconcileFrom: at.Add(2 * time.Microsecond), Reconciled: &store.Reconciliation{At: at, CycleID: "c", Accounts: 1 << 40, Unmanaged: 1, Changed: 2, Corrected: 3, Missing: 4},
+		Discovered: []byte(`{"patch":true}`),
 		Quarantine: &store.Quarantine{Reason: "TooManyDeletes", Code: "c", Message: "m", SeriesBegan: at, CurrentBegan: at, SeriesCount: 2, NextAttempt: at.Add(time.Hour)},
 		Saved:      9, Disabled: true, Asked: 11, ResetDue: health.Full, Pruned: true, Woken: true, FailedRuns: 3, LastClean: "c-1", LastExport: "c-2",
 		SteadyFirst: at.Add(2 * time.Second), SteadyLast: at.Add(3 * time.Second), Created: at.Add(4 * time.Second), Updated: at.Add(5 * time.Second),
