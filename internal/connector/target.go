@@ -39,7 +39,9 @@ type Target interface {
 
 // Lister is a Target that can list all accounts, page by page (scim.R50).
 type Lister interface {
-	// List returns one page. The first call has cursor "", each further call the Next of the page before.
+	// List returns one page. The first call has cursor "", each further call the Next of the page before. All pages make
+	// up the whole, or one of them is an error. KindNotFound means that the target has forgotten the cursor: the listing
+	// begins anew.
 	List(ctx context.Context, kind identity.Kind, cursor string) (Page, error)
 }
 

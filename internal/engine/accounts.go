@@ -101,6 +101,12 @@ type listing struct {
 	accounts int64  // on the pages read
 	empty    bool   // the listing is complete, and there are none
 	complete bool   // an account that is not in the index does not exist
+	again    bool   // the listing began anew once, since the target had forgotten its cursor
+}
+
+// forgotten tells whether a target has forgotten the cursor of a listing, which then begins anew, once.
+func forgotten(err error, cursor string, again bool) bool {
+	return cursor != "" && !again && connector.KindOf(err) == connector.KindNotFound
 }
 
 // index lists the target's accounts, page by page, as soon as that takes fewer calls than a query for each object that
@@ -119,6 +125,10 @@ func (c *cycle) index(ctx context.Context, r *rule) (wait time.Duration, err err
 	}
 	for !r.list.started || due >= r.list.pages {
 		page, err := lister.List(ctx, r.def.To, r.list.cursor)
+		if forgotten(err, r.list.cursor, r.list.again) {
+			r.list = listing{due: r.list.due, again: true}
+			continue
+		}
 		if err != nil {
 			return c.whileReading(ctx, "list the target's accounts", err)
 		}

@@ -24,6 +24,7 @@ type reconciliation struct {
 	store.Reconciliation
 	Kind   int               `json:"kind"`            // which of the kinds is being listed
 	Cursor string            `json:"cursor"`          // of its next page
+	Again  bool              `json:"again,omitempty"` // the listing began anew once, since the target had forgotten its cursor
 	Listed int64             `json:"listed"`          // accounts of that kind so far
 	Rules  map[string]*sight `json:"rules,omitempty"` // by rule
 	Gone   []identity.Ref    `json:"gone,omitempty"`  // source objects that are matched again because their account is gone
@@ -130,6 +131,13 @@ func (c *cycle) linkedKinds() []identity.Kind {
 func (c *cycle) listPage(ctx context.Context, lister connector.Lister, kind identity.Kind) (time.Duration, error) {
 	rc := c.recon
 	page, err := lister.List(ctx, kind, rc.Cursor)
+	if forgotten(err, rc.Cursor, rc.Again) {
+		if err := c.work.ClearWork(ctx, c.row.ID); err != nil {
+			return 0, fmt.Errorf("cycle %s: clear its work: %w", c.row.ID, err)
+		}
+		*rc = reconciliation{Reconciliation: store.Reconciliation{At: rc.At, CycleID: rc.CycleID}, Rules: map[string]*sight{}, Again: true}
+		return 0, c.keepPlace(ctx)
+	}
 	if err != nil {
 		return c.whileReading(ctx, "list the target's accounts", err)
 	}

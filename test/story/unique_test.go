@@ -105,11 +105,11 @@ func playNames(t *testing.T, w *world, target system, url, token string, lists b
 	if diff := cmp.Diff(namesOnly, told); diff != "" {
 		t.Errorf("userNames in the plan (-want +got):\n%s", diff)
 	}
-	// The probe; then one page, or a query for each joining value and for each candidate, asked once for all: ann.lee,
-	// bo.ek, a.lee and ann.lee2.
-	reads := 1 + 1
+	// The three calls of the save, in which the target says what it can do; the probe; then one page, or a query for each
+	// joining value and for each candidate, asked once for all: ann.lee, bo.ek, a.lee and ann.lee2.
+	reads := 3 + 1 + 1
 	if !lists {
-		reads = 1 + 3 + 4
+		reads = 3 + 1 + 3 + 4
 	}
 	if got := rep.Requests.ByMethod["GET"]; got != reads {
 		t.Errorf("%d reads, want %d", got, reads)

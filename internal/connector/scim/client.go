@@ -27,6 +27,8 @@ type Client struct {
 	pageSize int  // objects asked for in a page of a listing
 	byCursor bool // listings are paged by cursor (RFC 9865)
 
+	mostInPage int // that the target announces; 0 when it does not
+
 	membersShown atomic.Bool // the warning of scim.R38 was given
 	wantsElement atomic.Bool // the server refused a value path without an element (section 5, Open)
 }
@@ -63,6 +65,7 @@ func New(cfg Config, env connector.Env, sites *httpx.Sites) (*Client, error) {
 func newClient(cfg Config, conn *web.Conn, env connector.Env, found connector.Discovery) (*Client, error) {
 	c := &Client{cfg: cfg, conn: conn, log: env.Logger, kinds: map[identity.Kind]*kind{}, now: env.Now, uses: env.Uses}
 	c.pageSize, c.byCursor = paging(cfg, found)
+	c.mostInPage = announcedPage(found, c.byCursor)
 	for _, use := range env.Uses {
 		k, err := newKind(use, cfg)
 		if err != nil {

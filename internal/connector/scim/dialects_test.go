@@ -245,6 +245,7 @@ var unseen = map[string]string{
 	"readBeforeWrite": "the engine",
 	"list":            "the engine",
 	"pageSize":        "the listing",
+	"paging":          "the listing",
 }
 
 // TestDialectsPage holds the requests of docs/scim-dialects.md to the code: what each dialect and each switch sends

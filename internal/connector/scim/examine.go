@@ -444,6 +444,8 @@ func versionOf(resp *httpx.Response) string {
 // announced tells of what the server says and reading cannot try.
 func (e *examiner) announced() {
 	switch {
+	case e.cfg.UpdateMethod == byPut:
+		e.out.Add(connector.Finding{Topic: topicPatch, State: connector.Works, Found: "not needed, since updateMethod is put"})
 	case connector.No(e.found.Patch):
 		e.out.Add(connector.Finding{Topic: topicPatch, State: connector.Fails, Found: "the target says that it does not support PATCH",
 			Meaning: "updates, disables and memberships would be refused", Cure: "set updateMethod: put"})
