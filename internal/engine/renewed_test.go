@@ -318,7 +318,9 @@ func TestLifeOfAGroup(t *testing.T) {
 func TestAManagerWhoHasBeenFollowedByAnother(t *testing.T) { // design D4, I2
 	feeds(t, func(t *testing.T, feed bool) {
 		w := newWorld(t, setup{feed: feed, noPredict: true, loose: true, rules: filtered(inSales())})
-		in := func(id string, pairs ...any) *identity.Object { return user(id, append([]any{"department", "Sales"}, pairs...)...) }
+		in := func(id string, pairs ...any) *identity.Object {
+			return user(id, append([]any{"department", "Sales"}, pairs...)...)
+		}
 		w.source.Put(in("old"), in("ann", "manager", "old"), user("next", "department", "Ops"))
 		w.run()
 		w.source.Put(in("ann", "manager", "next"))

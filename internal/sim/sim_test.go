@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,6 +102,7 @@ func runSeeds(t *testing.T, n, concurrency int) {
 	began := time.Now()
 	var mu sync.Mutex
 	failures := 0
+	var played atomic.Int64
 	t.Run("seeds", func(t *testing.T) {
 		for i := range min(runtime.GOMAXPROCS(0), 4) {
 			t.Run(fmt.Sprint("worker ", i), func(t *testing.T) {
@@ -113,7 +115,11 @@ func runSeeds(t *testing.T, n, concurrency int) {
 					if over {
 						continue
 					}
-					if w := play(t, seed, *cyclesFlag, concurrency, db, ta); w.failed() {
+					w := play(t, seed, *cyclesFlag, concurrency, db, ta)
+					if n := played.Add(1); n%100 == 0 {
+						t.Logf("%d seeds played, the last was %d", n, seed)
+					}
+					if w.failed() {
 						mu.Lock()
 						failures++
 						few := failures <= 3
