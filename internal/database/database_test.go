@@ -466,7 +466,7 @@ func TestAQueryWithinItselfAndAfterAChangeOfTheTable(t *testing.T) {
 		if diff := cmp.Diff([]string{"n", "text"}, names); diff != "" {
 			t.Error(diff)
 		}
-		return err
+		return errors.Join(err, r.Err())
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -348,7 +348,7 @@ func TestLimits(t *testing.T) {
 		{name: "Join", expression: `Join("", [s],[s],[s],[s],[s],[s],[s],[s],[s],[s],[s])`, attrs: huge, want: kindOf(KindLimit)},
 		{name: "plain Replace", expression: `Replace([s], "x", , , "0123456789abcdef", , )`, attrs: huge, want: kindOf(KindLimit)},
 		{name: "Replace by a pattern", expression: `Replace([s], , "x", , "0123456789abcdef", , )`, attrs: huge, want: kindOf(KindLimit)},
-		{name: "Replace by groups", expression: `Replace([s], , "(x)", , "$1$1$1$1$1$1$1$1$1$1$1", , )`, attrs: huge, want: kindOf(KindLimit)},
+		{name: "Replace by groups", expression: `Replace([s], , "(x)", , "` + strings.Repeat("$1", 400) + `", , )`, attrs: huge, want: kindOf(KindLimit)},
 		{name: "Replace in a template", expression: `Replace([s], "u", , , , , "uuuuuuuuuuu")`, attrs: huge, want: kindOf(KindLimit)},
 		{name: "Split", expression: `Split([commas], ",")`, attrs: huge, want: kindOf(KindLimit)},
 		{name: "all work together", expression: work, attrs: huge, want: kindOf(KindLimit)},
