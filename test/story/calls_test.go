@@ -21,6 +21,7 @@ type cycleCalls struct {
 
 // The purposes of calls, in the order in which the page tells them.
 const (
+	forDescribe = "discovery call"
 	forProbe    = "probe"
 	forPage     = "page of accounts"
 	forQuery    = "query"
@@ -34,7 +35,7 @@ const (
 )
 
 func purposes() []string {
-	return []string{forProbe, forPage, forQuery, forCreate, forRest, forManager, forRead, forUpdate, forDelete}
+	return []string{forDescribe, forProbe, forPage, forQuery, forCreate, forRest, forManager, forRead, forUpdate, forDelete}
 }
 
 // callsOf sorts the calls of the cycle that has just ended.
@@ -45,8 +46,8 @@ func (s story) callsOf(rep runReport, read func(resource) shown) cycleCalls {
 	known := idsBy(s.target.state(), func(u resource) shown {
 		return shown{account: account{Number: nameIn(u)}, ID: read(u).ID}
 	})
-	for i, e := range all[len(all)-rep.Requests.Total:] {
-		what := purpose(e, i)
+	for _, e := range all[len(all)-rep.Requests.Total:] {
+		what := purpose(e, calls.purposes[forProbe] > 0)
 		if what == forCreate {
 			made[known[nameIn(e.Request)]] = true
 		}
@@ -69,12 +70,14 @@ func nameIn(u resource) string {
 
 func lastSegment(path string) string { return path[strings.LastIndex(path, "/")+1:] }
 
-// purpose tells what a call about users is for. The first call of a cycle is the probe.
-func purpose(e exchange, place int) string {
+// purpose tells what a call about users is for. The first call about them in a cycle is the probe.
+func purpose(e exchange, probed bool) string {
 	path := strings.TrimSuffix(strings.ToLower(e.Path), "/details") // of Litmos' list with all attributes
 	single := !strings.HasSuffix(path, "/users")
 	switch {
-	case e.Method == http.MethodGet && place == 0:
+	case e.Method == http.MethodGet && slices.Contains([]string{"schemas", "resourcetypes", "serviceproviderconfig"}, lastSegment(path)):
+		return forDescribe
+	case e.Method == http.MethodGet && !probed:
 		return forProbe
 	case e.Method == http.MethodGet && single:
 		return forRead
@@ -99,6 +102,9 @@ func (s story) wantNoMoreCalls(t *testing.T, date string, made cycleCalls, rep r
 	n := rep.Counts
 	changed := n.Updated + n.Enabled + n.Disabled
 	want := map[string]int{forProbe: 1, forCreate: n.Created, forUpdate: changed, forDelete: n.Deleted}
+	if asked := made.purposes[forDescribe]; date == dates[0] && asked <= 3 { // the file was saved (scim.R49)
+		want[forDescribe] = asked
+	}
 	if slices.Contains(s.application.update, http.MethodGet) {
 		want[forRead] = changed
 	}
@@ -166,7 +172,7 @@ A company in six files of its HR system: 217 people at first, 290 in the end. ` 
 file to each application, looks that the accounts are right, and writes this page. ` + "`rollcall plan`" + ` says the same numbers before
 each cycle.
 
-What every cycle takes:
+When an app file is saved, a SCIM application is asked what it says of itself, in up to three calls. What every cycle takes:
 
 - one probe, which proves address and credential;
 - pages of accounts or one query for each new person, whichever are fewer, to find accounts that are there already;
