@@ -377,7 +377,11 @@ func (l *life) recordNew() {
 				return id
 			})
 		}
-		fmt.Fprintf(&l.record, "\n%s\n%s%d\n%s", l.stable(line), l.body(e.Request), e.Status, l.body(e.Response))
+		response := l.body(e.Response)
+		if purpose(exchange{Method: e.Method, Path: e.Path}, false) == forDescribe { // a thousand lines that are no part of a life
+			response = "<what the application says of itself>\n"
+		}
+		fmt.Fprintf(&l.record, "\n%s\n%s%d\n%s", l.stable(line), l.body(e.Request), e.Status, response)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/rollcall-id/rollcall/internal/connector"
 	"github.com/rollcall-id/rollcall/internal/identity"
@@ -30,14 +29,14 @@ func (c *Client) Discover(ctx context.Context) (connector.Discovery, error) {
 	if err := d.config(ctx); err != nil {
 		return connector.Discovery{}, err
 	}
-	// The first call has shown that the target answers, so the other two go out together.
-	var types, schemas page
-	var wait sync.WaitGroup
-	wait.Go(func() { types = d.read(ctx, typesPath) })
-	wait.Go(func() { schemas = d.read(ctx, schemasPath) })
-	wait.Wait()
-	if err := errors.Join(types.err, schemas.err); err != nil {
-		return connector.Discovery{}, connector.AsError(err)
+	// One after the other: a recorded exchange then always has the same order.
+	types := d.read(ctx, typesPath)
+	if types.err != nil {
+		return connector.Discovery{}, types.err
+	}
+	schemas := d.read(ctx, schemasPath)
+	if schemas.err != nil {
+		return connector.Discovery{}, schemas.err
 	}
 	d.schemas(schemas, d.types(types))
 	return d.found, nil
