@@ -94,6 +94,7 @@ type exchange struct {
 	query  url.Values // spelt by web.EncodeQuery
 	body   any        // marshalled when not nil
 	safe   bool       // may be repeated when its answer was lost
+	match  string     // entity tag of the version that may be overwritten; "" for any
 	op     string     // for errors; method and path when empty
 }
 
@@ -120,6 +121,9 @@ func (c *Client) send(ctx context.Context, x *exchange) (*httpx.Response, error)
 		}
 		req.Body = body
 		header["Content-Type"] = []string{c.cfg.ContentType}
+	}
+	if x.match != "" {
+		header["If-Match"] = []string{x.match}
 	}
 	resp, err := c.conn.Do(ctx, req)
 	if err != nil {

@@ -38,6 +38,9 @@ const (
 	byPatch = "patch"
 	byPut   = "put"
 
+	etagAuto  = "auto"
+	etagNever = "never"
+
 	probeFilter = "filter"
 	probeList   = "list"
 
@@ -61,6 +64,7 @@ type Config struct {
 	List               bool
 	PageSize           int    // 0: what the target announces
 	Paging             string // auto, index or cursor
+	ETag               string // auto or never (RFC 7644 section 3.14)
 	BooleanAsString    bool   // in updates (scim.R31)
 	MergedKeys         string // scim.R32
 	ManagerShape       string // scim.R35
@@ -97,6 +101,7 @@ func Decode(settings map[string]any) (Config, error) {
 		ReadBeforeWrite:  connector.ReadPolicy(d.Choice("readBeforeWrite", string(connector.ReadStale))),
 		List:             d.Flag("list", true),
 		Paging:           d.Choice("paging", pagingAuto),
+		ETag:             d.Choice("etag", etagAuto),
 		MergedKeys:       d.Choice("mergedKeys", keysFlat),
 		ExtensionNesting: d.Choice("extensionNesting", nestLastColon),
 		ContentType:      d.Choice("contentType", "application/scim+json"),

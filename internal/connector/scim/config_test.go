@@ -31,7 +31,7 @@ func parse(t *testing.T, text string) *url.URL {
 func TestDecode(t *testing.T) {
 	defaults := func(change func(*Config)) Config {
 		c := Config{Config: web.Config{URL: parse(t, base), Concurrency: 16, Timeout: 30 * time.Second}, Dialect: RFC, MemberBatch: 100, ReferencesInCreate: true,
-			ReadBeforeWrite: connector.ReadStale, List: true, Paging: "auto", MergedKeys: "flat", ManagerShape: "object",
+			ReadBeforeWrite: connector.ReadStale, List: true, Paging: "auto", ETag: "auto", MergedKeys: "flat", ManagerShape: "object",
 			ExtensionNesting: "lastColon", ContentType: "application/scim+json", UpdateMethod: "patch", GroupUpdateMethod: "patch", Probe: "filter",
 			ReferenceCheck: "none", CompareWith: "answer", ExtensionInSchemas: true, ExtensionSeparator: ":", RolesShape: "object"}
 		change(&c)

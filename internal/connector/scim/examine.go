@@ -420,10 +420,15 @@ func (e *examiner) versions(ctx context.Context, k *kind) {
 			f.Found += fmt.Sprintf(" (%d)", resp.Status)
 		}
 	case versionOf(resp) != "":
-		f.Found = "accounts have versions: a change that somebody else makes between reading and writing is noticed"
+		f.Found = "accounts have versions"
+		if e.puts(k) && e.cfg.ETag == etagAuto {
+			f.Meaning = "what somebody else changes between reading and writing an account is not overwritten"
+		}
 	default:
 		f.Found = "accounts have no versions"
-		f.Meaning = "a change that somebody else makes between reading and writing is not noticed"
+		if e.puts(k) {
+			f.Meaning = "what somebody else changes between reading and writing an account is overwritten"
+		}
 	}
 	e.out.Add(f)
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -26,25 +27,56 @@ func (c *Client) puts(k *kind) bool {
 	return c.cfg.UpdateMethod == byPut
 }
 
-// put reads a resource and writes it with the changes.
+// put reads a resource and writes it with the changes. Where the server tells versions, only the one that was read is
+// overwritten (RFC 7644 section 3.14): when somebody else was faster, the resource is read once more.
 func (c *Client) put(ctx context.Context, k *kind, u connector.Update) (*identity.Object, error) {
+	o, failed, err := c.putOnce(ctx, k, u)
+	if failed != nil && failed.outdated {
+		o, failed, err = c.putOnce(ctx, k, u)
+	}
+	if failed == nil {
+		return o, err
+	}
+	if failed.outdated {
+		failed.err.Kind, failed.err.Code = connector.KindTemporary, connector.CodeConflict
+		failed.err.Hint = "somebody else writes to it at the same time; it is tried again"
+	}
+	return nil, failed.err
+}
+
+func (c *Client) putOnce(ctx context.Context, k *kind, u connector.Update) (*identity.Object, *refusal, error) {
 	resource, err := c.fetch(ctx, k, u.Anchor, url.Values{}) // with members, which would be lost otherwise
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	x := &exchange{method: http.MethodPut, path: k.itemPath(u.Anchor), safe: true}
+	if c.cfg.ETag == etagAuto {
+		x.match = tagOf(resource)
+	}
 	for _, ch := range u.Changes {
 		if resource, err = c.apply(k, resource, ch); err != nil {
-			return nil, invalid(x.name(), err)
+			return nil, nil, invalid(x.name(), err)
 		}
 	}
 	c.whole(k, resource)
 	x.body = resource
 	o, failed := c.change(ctx, k, u.Anchor, x)
-	if failed != nil {
-		return nil, failed.err
+	return o, failed, nil
+}
+
+// entityTag is an entity tag, weak or strong (RFC 9110 section 8.8.3).
+var entityTag = regexp.MustCompile(`^(W/)?"[\x21\x23-\x7e]*"$`)
+
+// tagOf is the entity tag of a resource that was read, "" when the server tells none that can be sent back (RFC 7643
+// section 3.1).
+func tagOf(resource map[string]any) string {
+	_, meta, _ := scim.Lookup(resource, "meta")
+	m, _ := meta.(map[string]any)
+	_, v, _ := scim.Lookup(m, "version")
+	if version, ok := v.(string); ok && entityTag.MatchString(version) {
+		return version
 	}
-	return o, nil
+	return ""
 }
 
 // apply writes one change into a resource.

@@ -328,6 +328,7 @@ type refusal struct {
 	err      *connector.Error
 	noTarget bool // an operation leads to nothing
 	tooMuch  bool // fewer members in a request may be accepted (scim.R41)
+	outdated bool // the resource has another version by now
 }
 
 // patch sends one PATCH.
@@ -349,6 +350,7 @@ func (c *Client) change(ctx context.Context, k *kind, anchor string, x *exchange
 			err:      c.judgeItem(ctx, k, x, resp),
 			noTarget: resp.Status == http.StatusBadRequest && strings.EqualFold(scimType, string(scim.NoTarget)),
 			tooMuch:  resp.Status == http.StatusBadRequest || resp.Status == http.StatusRequestEntityTooLarge,
+			outdated: resp.Status == http.StatusPreconditionFailed,
 		}
 	}
 	// A server may return any part of the resource, or nothing (scim.R56).

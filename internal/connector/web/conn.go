@@ -87,7 +87,8 @@ func Open(cfg Config, env connector.Env, sites *httpx.Sites) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{cfg: cfg, http: client, log: env.Logger, hidden: func() []string { return cred.hidden }, now: env.Now, expires: expiry(cred.token)}
+	expires, _ := jwtExpiry(cred.token)
+	c := &Conn{cfg: cfg, http: client, log: env.Logger, hidden: func() []string { return cred.hidden }, now: env.Now, expires: expires}
 	if source != nil {
 		c.hidden = source.secrets
 	}

@@ -3,8 +3,6 @@ package web
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -62,26 +60,6 @@ func challenge(header http.Header) (said string, kinds []string) {
 		}
 	}
 	return said, kinds
-}
-
-// expiry is when a credential ends: its text may be a JSON web token, which says so (RFC 7519 section 4.1.4). Zero when it
-// is none.
-func expiry(token string) time.Time {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return time.Time{}
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return time.Time{}
-	}
-	var claims struct {
-		Expires float64 `json:"exp"`
-	}
-	if json.Unmarshal(payload, &claims) != nil || claims.Expires <= 0 || claims.Expires >= 1<<40 {
-		return time.Time{}
-	}
-	return time.Unix(int64(claims.Expires), 0).UTC()
 }
 
 // CredentialKind names the kind of credential that is sent, "" for none.
