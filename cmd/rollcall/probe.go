@@ -114,7 +114,7 @@ func (s *state) probe(ctx context.Context, c *cli, j store.Job, f *appfile.File)
 func (s *state) examineSource(ctx context.Context, c *cli, sub *engine.Subject, opened error) (connector.Examination, error) {
 	e := connector.Examination{Findings: []connector.Finding{}, Suggested: []connector.Suggestion{}}
 	if opened != nil {
-		e.Add(failure("settings", opened))
+		e.Add(connector.Failure("settings", connector.Fails, opened))
 		return e, nil
 	}
 	if x, ok := sub.Source.(connector.Examiner); ok {
@@ -122,7 +122,7 @@ func (s *state) examineSource(ctx context.Context, c *cli, sub *engine.Subject, 
 	}
 	known, err := sub.Source.Schema(ctx)
 	if err != nil {
-		e.Add(failure("read", err))
+		e.Add(connector.Failure("read", connector.Fails, err))
 		return e, nil
 	}
 	if err := withoutMissingKinds(c, sub, known); err != nil {
@@ -151,29 +151,18 @@ func sourceFinding(known schema.Schema, kind identity.Kind, used []string) conne
 func examineTarget(ctx context.Context, target connector.Target, opened error) connector.Examination {
 	e := connector.Examination{Findings: []connector.Finding{}, Suggested: []connector.Suggestion{}}
 	if opened != nil {
-		e.Add(failure("settings", opened))
+		e.Add(connector.Failure("settings", connector.Fails, opened))
 		return e
 	}
 	if x, ok := target.(connector.Examiner); ok {
 		return x.Examine(ctx)
 	}
 	if _, err := target.Probe(ctx); err != nil {
-		e.Add(failure("connection", err))
+		e.Add(connector.Failure("connection", connector.Fails, err))
 		return e
 	}
 	e.Add(connector.Finding{Topic: "connection", State: connector.Works, Found: "answers as a cycle needs it"})
 	return e
-}
-
-// failure is a finding made of an error.
-func failure(topic string, err error) connector.Finding {
-	f := connector.Finding{Topic: topic, State: connector.Fails, Found: err.Error()}
-	if e, ok := errors.AsType[*connector.Error](err); ok {
-		plain := *e
-		plain.Hint = ""
-		f.Found, f.Cure = plain.Error(), e.Hint
-	}
-	return f
 }
 
 // pasteable writes suggested settings as they stand in an app file, those that are in force left out.

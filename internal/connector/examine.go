@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/rollcall-id/rollcall/internal/identity"
@@ -58,6 +59,17 @@ type Finding struct {
 	Found   string `json:"found"`
 	Meaning string `json:"meaning,omitempty"` // for the job
 	Cure    string `json:"cure,omitempty"`    // what the administrator can do about it
+}
+
+// Failure is a finding made of an error: what was refused, and how to mend it.
+func Failure(topic string, state State, err error) Finding {
+	f := Finding{Topic: topic, State: state, Found: err.Error()}
+	if e, ok := errors.AsType[*Error](err); ok {
+		plain := *e
+		plain.Hint = ""
+		f.Found, f.Cure = plain.Error(), e.Hint
+	}
+	return f
 }
 
 // Suggestion is a setting of the connector that suits the system better than the one in force.

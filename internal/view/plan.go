@@ -141,7 +141,11 @@ func forecast(e engine.Estimate) string {
 	case shared != "":
 		text = fmt.Sprintf("The rate of %s is shared with %s, which runs now: %s until all calls are made.\n", f.Rate, shared, atMost(f.Minutes))
 	case f.Used > 0:
-		text = fmt.Sprintf("Of the rate of %s, %s of the last minute count already: %s from now.\n", f.Rate, Plural(int64(f.Used), "call"), atMost(f.Minutes))
+		count := "count"
+		if f.Used == 1 {
+			count = "counts"
+		}
+		text = fmt.Sprintf("Of the rate of %s, %s of the last minute %s already: %s from now.\n", f.Rate, Plural(int64(f.Used), "call"), count, atMost(f.Minutes))
 	}
 	if e.Guide > 0 && strings.HasSuffix(f.Rate, "/min") { // at a rate per second nobody reckons
 		text += fmt.Sprintf("The usual rule of thumb, users + 2 × groups, would be %s for what is to be written.\n", Plural(e.Guide, "call"))

@@ -37,7 +37,10 @@ func Probe(w io.Writer, p Probed) error {
 			fmt.Fprintf(&b, " at %s", oneLine(end.Address))
 		}
 		if end.Requests > 0 {
-			fmt.Fprintf(&b, ", %s, credential %s", Plural(end.Requests, "call"), orNone(end.Credential))
+			fmt.Fprintf(&b, ", %s", Plural(end.Requests, "call"))
+			if end.Address != "" { // it was examined, so its credential is known
+				fmt.Fprintf(&b, ", credential %s", orNone(end.Credential))
+			}
 		}
 		b.WriteByte('\n')
 		t := NewTable("", "", "")
