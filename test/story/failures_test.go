@@ -401,7 +401,7 @@ func TestFailures(t *testing.T) {
 	page := filepath.Join("..", "..", "docs", "failures.md")
 	text := failurePage(tables)
 	if *updatePage {
-		if err := os.WriteFile(page, []byte(text), 0o644); err != nil { //nolint:gosec // a page that everybody reads
+		if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return

@@ -37,20 +37,7 @@ func (c *Client) createTeam(ctx context.Context, k *kind, obj *identity.Object) 
 		}
 		r.set(u.field.name, v)
 	}
-	var err error
-	if x.body, err = c.write(r.arranged(k.fields), nameTeam); err != nil {
-		return nil, invalid(x.name(), err)
-	}
-	resp, err := c.send(ctx, x)
-	if err != nil {
-		return nil, err
-	}
-	if resp.Status != http.StatusCreated && resp.Status != http.StatusOK {
-		e := c.fail(x, resp)
-		tooLong(e, k.fields, obj.Attrs)
-		return nil, e
-	}
-	return c.made(ctx, k, x, resp, nameTeam, fieldName, r.text(fieldName))
+	return c.post(ctx, k, x, r, obj.Attrs, nameTeam, fieldName)
 }
 
 // updateTeam writes name and description like those of a user, and members, leaders and administrators by calls of their

@@ -75,20 +75,7 @@ func (c *Client) createUser(ctx context.Context, k *kind, obj *identity.Object) 
 		r.set(u.field.name, v)
 	}
 	r.set(fieldCustom, !strings.Contains(r.text(fieldUserName), "@"))
-	var err error
-	if x.body, err = c.write(r.arranged(k.fields), nameUser); err != nil {
-		return nil, invalid(x.name(), err)
-	}
-	resp, err := c.send(ctx, x)
-	if err != nil {
-		return nil, err
-	}
-	if resp.Status != http.StatusCreated && resp.Status != http.StatusOK {
-		e := c.fail(x, resp)
-		tooLong(e, k.fields, obj.Attrs)
-		return nil, e
-	}
-	made, err := c.made(ctx, k, x, resp, nameUser, fieldUserName, r.text(fieldUserName))
+	made, err := c.post(ctx, k, x, r, obj.Attrs, nameUser, fieldUserName)
 	if err != nil || len(custom.fields) == 0 {
 		return made, err
 	}
@@ -117,6 +104,25 @@ func (c *Client) mails() url.Values {
 		q.Set("sendmessage", "true")
 	}
 	return q
+}
+
+// post makes an object of a record and reads what came of it. name is what the object is called in messages, joining the
+// field by which it is found when the answer does not show it; attrs are what was asked for, for a refusal's hint.
+func (c *Client) post(ctx context.Context, k *kind, x *exchange, r *record, attrs identity.Attrs, name, joining string) (*identity.Object, error) {
+	var err error
+	if x.body, err = c.write(r.arranged(k.fields), name); err != nil {
+		return nil, invalid(x.name(), err)
+	}
+	resp, err := c.send(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	if resp.Status != http.StatusCreated && resp.Status != http.StatusOK {
+		e := c.fail(x, resp)
+		tooLong(e, k.fields, attrs)
+		return nil, e
+	}
+	return c.made(ctx, k, x, resp, name, joining, r.text(joining))
 }
 
 // made reads the answer to a create. One without an id is followed by a question for what was made.
